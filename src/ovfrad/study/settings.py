@@ -1,0 +1,156 @@
+"""Sections of study.yaml: one frozen class each, every field with its unit; an unknown key is an error.
+
+The defaults are the recipe `sound`; `ovfrad.study.recipes` names every setting in which `paper` differs.
+
+>>> Imaging(spacing=2.0)
+Traceback (most recent call last):
+pydantic_core._pydantic_core.ValidationError: 1 validation error for Imaging
+spacing
+  Extra inputs are not permitted [type=extra_forbidden, input_value=2.0, input_type=float]
+    For further information visit https://errors.pydantic.dev/2.14/v/extra_forbidden
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+ClassifierName = Literal["LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP"]
+NINE: tuple[ClassifierName, ...] = ("LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP")
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors and values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Outcome(Section):
+    """`outcome:` what is predicted (METHODS A2, A7)."""
+
+    column: str = Field("astlof_class", description="column of the case table that holds the class")
+    classes: tuple[str, ...] | None = Field(None, description="class values in order; default: sorted as found")
+    ordered: bool = Field(True, description="false switches off every step that needs an order of the classes")
+
+
+class CohortRule(Section):
+    """One validation cohort chosen by centre, by date, or by both."""
+
+    center: tuple[str, ...] = Field((), description="centres; empty: any")
+    date_from: date | None = Field(None, description="first CT date included")
+    date_until: date | None = Field(None, description="last CT date included")
+
+
+class Cohorts(Section):
+    """`cohorts:` which patients train and which validate (A4)."""
+
+    column: str | None = Field("cohort", description="column with train, internal, external, prospective; null: rules")
+    rules: dict[Literal["external", "prospective", "internal"], CohortRule] = Field(
+        default_factory=dict, description="cohorts by rule, where there is no column; the rest is train"
+    )
+    internal_share: Share = Field(0.2, description="share of the remaining patients set aside as internal")
+
+
+class Imaging(Section):
+    """`imaging:` from stored voxels to a prepared region (B1 to B7)."""
+
+    spacing_mm: float = Field(1.0, gt=0, le=5, description="isotropic voxel size after resampling, mm")
+    window_hu: tuple[float, float] = Field((-250.0, 1250.0), description="bone window: width 1500, level 500 HU")
+    margin_mm: float = Field(15.0, ge=5, description="tissue kept round the mask's box when a CT is cropped, mm")
+    max_slice_mm: float = Field(3.0, gt=0, description="slices thicker than this get a warning, mm")
+    metal_hu: float = Field(2000.0, description="HU above which metal or cement is suspected in or next to the mask")
+    metal: Literal["keep", "exclude"] = Field("keep", description="policy for suspected metal: a column, or quarantine")
+
+
+class Radiomics(Section):
+    """`radiomics:` PyRadiomics features of the original image (C1)."""
+
+    bin_width: float = Field(25.0, gt=0, description="grey-level bin width, HU (or z-score units x z_scale)")
+    intensities: Literal["hu", "zscore"] = Field("hu", description="HU, or the image z-scored and times z_scale")
+    z_scale: float = Field(100.0, gt=0, description="SD of a z-scored image")
+    bins: tuple[int, int] = Field((16, 128), description="accepted number of grey-level bins; outside: a warning")
+    gldm_a: int = Field(0, ge=0, description="GLDM: largest grey-level difference of dependent neighbours")
+
+
+class Arm(Section):
+    """One deep-learning arm (D2, D6)."""
+
+    weights: str = Field("random", description="path of a .safetensors file; `random`: seeded; `none`: radiomics alone")
+    seed: int = Field(0, ge=0, description="seed of random weights")
+    normalise: Literal["zscore", "imagenet", "radimagenet"] = Field("zscore", description="the paper's: mean 0, SD 1")
+
+
+class Deep(Section):
+    """`deep:` patch, ResNet-50 and its features (D1 to D6)."""
+
+    arms: dict[str, Arm] = Field(default_factory=lambda: {"random": Arm(), "none": Arm(weights="none")})
+    plane: Literal["sagittal", "axial", "coronal"] = Field("sagittal", description="plane of the largest mask area")
+    size: int = Field(64, ge=32, le=512, description="side of the patch, pixels")
+    margin: float = Field(0.10, ge=0, le=1, description="margin of the square box, share of its side")
+    channels: Literal["repeat", "adjacent"] = Field("repeat", description="one slice three times, or three neighbours")
+
+
+class Harmonisation(Section):
+    """`harmonisation:` ComBat (E1)."""
+
+    batch: Literal["auto", "scanner", "center", "none"] = Field("auto", description="auto: scanner, else center")
+    covariates: tuple[Literal["age", "sex"], ...] = Field((), description="kept by ComBat; the outcome never")
+    unseen: Literal["none", "adapt"] = Field("none", description="batch absent in training: leave, or adapt unlabelled")
+    parametric: bool = Field(True, description="parametric priors")
+
+
+class Selection(Section):
+    """`selection:` ICC, Spearman, LASSO, PCA, fusion (E2 to E8)."""
+
+    icc_min: float = Field(0.8, ge=0, le=1, description="least ICC(2,1) between readers")
+    icc_bound: Literal["estimate", "lower"] = Field("estimate", description="which value must reach icc_min")
+    spearman_max: float = Field(0.9, gt=0, le=1, description="largest |rho| of a kept pair")
+    spearman_rule: Literal["degree", "order"] = Field("degree", description="most partners first, or column order")
+    lasso_rule: Literal["1se", "min"] = Field("1se", description="penalty by the 1-SE rule or at the minimum")
+    prune_above: float | None = Field(None, gt=0, le=1, description="drop features correlated more with a stronger one")
+    pca_variance: Share = Field(0.95, description="variance of the deep features that their components keep")
+    pca_max: int = Field(64, ge=1, description="most components of the deep features")
+
+
+class Headline(Section):
+    """The model that the study stands for, named before any result is seen (E12)."""
+
+    arm: str | None = Field(None, description="an arm of `deep`; default: the first")
+    model: Literal["auto", "best_of_nine"] | ClassifierName = Field("auto")
+
+
+class Models(Section):
+    """`models:` classifiers, folds and the headline (E9 to E12)."""
+
+    classifiers: tuple[ClassifierName, ...] = Field(NINE, min_length=1)
+    outer_folds: int = Field(5, ge=2, le=20, description="patient folds of the nested estimate")
+    inner_folds: int = Field(5, ge=2, le=20, description="patient folds that choose grid points")
+    class_weights: bool = Field(False, description="weight classes inversely to their frequency while fitting")
+    recalibrate: bool = Field(True, description="temperature and class offsets from cross-fitted training predictions")
+    baselines: bool = Field(True, description="volume, centre, clinical and plain models beside the others")
+    headline: Headline = Headline()
+
+
+class Evaluation(Section):
+    """`evaluation:` intervals and sets (F1 to F9)."""
+
+    resamples: int = Field(1000, ge=100, le=100_000, description="patient bootstrap resamples")
+    level: Share = Field(0.95, description="level of intervals and conformal sets")
+
+
+class Honesty(Section):
+    """`honesty:` the checks of section G; leaving one out is written in the report."""
+
+    permutations: int | Literal["auto"] = Field(
+        "auto", description="label permutations; auto: a fifth of the run's time"
+    )
+    leave_out: tuple[Literal["permutation", "ledger", "voxels", "siblings", "tables"], ...] = Field(())
+
+
+class Components(Section):
+    """`label_components:` predictors that are the label or follow from it (A6)."""
+
+    allow: tuple[str, ...] = Field((), description="such columns used as predictors all the same, in red in the report")
