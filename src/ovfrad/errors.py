@@ -1,8 +1,8 @@
-"""What the program says when an input is refused or accepted with a reservation: one line, with a code to search for.
+"""What the program says when an input is refused or accepted with a reservation: one line with a code.
 
->>> raise InputError("E_MASK_EMPTY", "mask.nii.gz", "label 20 has no voxel (labels present: 19, 21)", "name one of these")
+>>> raise InputError("E_MASK_EMPTY", "mask.nii.gz", "label 20 has no voxel (labels: 19, 21)", "name one of these")
 Traceback (most recent call last):
-ovfrad.errors.InputError: E_MASK_EMPTY mask.nii.gz: label 20 has no voxel (labels present: 19, 21); name one of these
+ovfrad.errors.InputError: E_MASK_EMPTY mask.nii.gz: label 20 has no voxel (labels: 19, 21); name one of these
 """
 
 from __future__ import annotations
