@@ -2,12 +2,8 @@
 
 The defaults are the recipe `sound`; `ovfrad.study.recipes` names every setting in which `paper` differs.
 
->>> Imaging(spacing=2.0)
-Traceback (most recent call last):
-pydantic_core._pydantic_core.ValidationError: 1 validation error for Imaging
-spacing
-  Extra inputs are not permitted [type=extra_forbidden, input_value=2.0, input_type=float]
-    For further information visit https://errors.pydantic.dev/2.14/v/extra_forbidden
+>>> Imaging().spacing_mm
+1.0
 """
 
 from __future__ import annotations
@@ -15,7 +11,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 ClassifierName = Literal["LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP"]
@@ -131,7 +127,7 @@ class Models(Section):
     class_weights: bool = Field(False, description="weight classes inversely to their frequency while fitting")
     recalibrate: bool = Field(True, description="temperature and class offsets from cross-fitted training predictions")
     baselines: bool = Field(True, description="volume, centre, clinical and plain models beside the others")
-    headline: Headline = Headline()
+    headline: Headline = Field(default_factory=Headline, description="arm and model the study stands for")
 
 
 class Evaluation(Section):
@@ -150,7 +146,48 @@ class Honesty(Section):
     leave_out: tuple[Literal["permutation", "ledger", "voxels", "siblings", "tables"], ...] = Field(())
 
 
-class Components(Section):
-    """`label_components:` predictors that are the label or follow from it (A6)."""
+class Clinical(Section):
+    """`clinical:` baseline characteristics for the clinical baseline and the nomogram (A6, A8, H2)."""
 
-    allow: tuple[str, ...] = Field((), description="such columns used as predictors all the same, in red in the report")
+    columns: tuple[str, ...] = Field(("age", "sex", "location", "fracture_stage"), description="those present are used")
+    missing: Literal["refuse", "impute"] = Field("refuse", description="gaps: refuse, or median / mode of the fold")
+    allow_label_components: bool = Field(False, description="accept columns that are the label; in red in the report")
+
+
+class StudySettings(Section):
+    """A whole study.yaml, resolved."""
+
+    name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", description="names the run folder")
+    recipe: Literal["sound", "paper"] = Field("sound", description="defaults of every setting not given")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
+    cases: str | None = Field(None, description="case table, CSV or Excel, relative to this file")
+    features: str | None = Field(None, description="feature table to start from; images are not read")
+    feature_columns: tuple[str, ...] | None = Field(
+        None, description="default: every numeric column not known otherwise"
+    )
+    further_columns: tuple[str, ...] = Field((), description="columns of the case table that are kept but not used")
+    allow_absolute_paths: bool = Field(False, description="accept image paths outside the table's folder tree")
+    outcome: Outcome = Field(default_factory=Outcome)
+    cohorts: Cohorts = Field(default_factory=Cohorts)
+    imaging: Imaging = Field(default_factory=Imaging)
+    radiomics: Radiomics = Field(default_factory=Radiomics)
+    deep: Deep = Field(default_factory=Deep)
+    harmonisation: Harmonisation = Field(default_factory=Harmonisation)
+    selection: Selection = Field(default_factory=Selection)
+    models: Models = Field(default_factory=Models)
+    clinical: Clinical = Field(default_factory=Clinical)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    honesty: Honesty = Field(default_factory=Honesty)
+
+    @model_validator(mode="after")
+    def _a_source(self) -> StudySettings:
+        if self.cases is None and self.features is None:
+            raise ValueError("name `cases:` (a table of images) or `features:` (a feature table), or both")
+        return self
+
+    @property
+    def headline_arm(self) -> str:
+        """Arm of the headline model: the one named, else the first; a feature table has the one arm `table`."""
+        if self.features is not None:
+            return "table"
+        return self.models.headline.arm or next(iter(self.deep.arms))

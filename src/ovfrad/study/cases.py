@@ -1,0 +1,173 @@
+"""The case table: one row per fractured vertebra, checked as a whole before anything runs (METHODS A1, A2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ovfrad.astlof import AstlofScore, bone_density_points, class_of_total, label_of
+from ovfrad.errors import InputError
+from ovfrad.study.settings import StudySettings
+from ovfrad.study.table import COLUMNS, check_columns, read_text_table, typed
+
+#: Columns of a feature table that other extractors write beside their features.
+_BYSTANDERS = ("diagnostics_", "Unnamed:", "Image", "Mask", "Label")
+
+
+def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
+    """Case table of an image study, index (patient_id, vertebra), every known column present.
+
+    Columns `ct`, `mask`, `mask_reader2` are absolute paths; `mask_label` follows from vertebra and scheme where only
+    these are given; `row` is the row of the file.
+    """
+    images = settings.features is None
+    table = read_text_table(path)
+    required = ("patient_id", "vertebra", "ct", "mask") if images else ("patient_id",)
+    check_columns(table, path, required, (*settings.further_columns, settings.outcome.column))
+    cases = _indexed(typed(table, path), path, settings)
+    if images:
+        cases = _with_files(cases, path, settings.allow_absolute_paths)
+        cases = _with_labels(cases, path)
+    return cases
+
+
+def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Case columns and features (float64) of a feature table, both with index (patient_id, vertebra).
+
+    Features are `feature_columns` where named, else every numeric column that is neither a case column, nor the
+    outcome, nor one of `further_columns`, nor PyRadiomics' diagnostics.
+    """
+    table = read_text_table(path)
+    check_columns(table, path, ("patient_id",), settings.further_columns, features=True)
+    aside = {*COLUMNS, *settings.further_columns, settings.outcome.column}
+    others = [c for c in table.columns if c not in aside and not str(c).startswith(_BYSTANDERS)]
+    wanted = list(settings.feature_columns or others)
+    absent = [name for name in wanted if name not in table.columns]
+    if absent or not wanted:
+        fault = f"feature column {absent[0]!r} is absent" if absent else "holds no feature column"
+        raise InputError("E_COLUMN_MISSING", path, fault, "name the columns as the table does")
+    numbers = {name: _feature(table[name], path) for name in wanted}
+    known = [c for c in table.columns if c in aside]
+    cases = _indexed(typed(table[known], path), path, settings)
+    features = pd.DataFrame(numbers).set_axis(cases.index)
+    return cases, features
+
+
+def _feature(column: pd.Series, path: Path) -> np.ndarray:
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
+    if not np.isfinite(numbers).all():
+        at = int(np.argmin(np.isfinite(numbers)))
+        where, fault = f"{path.name}:{column.index[at]}", f"feature {column.name!r} is {column.iloc[at]!r}, no number"
+        remedy = "fill it, drop the row, or list a column of text in `further_columns`"
+        raise InputError("E_FEATURE_CELL", where, fault, remedy)
+    return numbers
+
+
+def _indexed(table: pd.DataFrame, path: Path, settings: StudySettings) -> pd.DataFrame:
+    """Every known column present, index (patient_id, vertebra), each case once."""
+    out = table.reindex(columns=[*COLUMNS, *[c for c in table.columns if c not in COLUMNS]])
+    out.insert(0, "row", table.index)
+    if "vertebra" not in table.columns:
+        out["vertebra"] = "-"
+    for name in ("patient_id", "vertebra"):
+        empty = out[name].isna()
+        if empty.any():
+            raise InputError("E_CELL", f"{path.name}:{out['row'][empty].iloc[0]}", f"{name} is empty", "fill it")
+    out = out.set_index(["patient_id", "vertebra"])
+    twice = out.index.duplicated()
+    if twice.any():
+        patient, vertebra = out.index[twice][0]
+        where = f"{path.name}:{out['row'].iloc[int(np.argmax(twice))]}"
+        what = (
+            f"case {patient} {vertebra}" if vertebra != "-" else f"patient {patient} (the table has no vertebra column)"
+        )
+        raise InputError("E_CASE_TWICE", where, f"{what} stands twice", "keep one row per vertebra")
+    if "location" not in table.columns and (out.index.get_level_values("vertebra") != "-").all():
+        first = out.index.get_level_values("vertebra").str[0]
+        out["location"] = first.map({"C": "cervical", "T": "thoracic", "L": "lumbar"})
+    return out
+
+
+def _with_files(cases: pd.DataFrame, path: Path, allow_outside: bool) -> pd.DataFrame:
+    """Paths resolved against the table's folder; one that leads out of its tree is refused unless allowed."""
+    root, out = path.resolve().parent, cases.copy()
+    for name in ("ct", "mask", "mask_reader2"):
+        resolved = [None if pd.isna(text) else root / str(text) for text in cases[name]]
+        for text, file, row in zip(cases[name], resolved, cases["row"], strict=True):
+            if file is None and name != "mask_reader2":
+                raise InputError("E_CELL", f"{path.name}:{row}", f"{name} is empty", "give its file")
+            if file is not None and not allow_outside and not file.resolve().is_relative_to(root):
+                remedy = "move it below the table's folder, or set allow_absolute_paths: true"
+                raise InputError("E_PATH_OUTSIDE", f"{path.name}:{row}", f"{name} {text!r} leads outside", remedy)
+        out[name] = pd.Series(resolved, index=cases.index, dtype=object)
+    return out
+
+
+def _with_labels(cases: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """`mask_label` and `mask_label_reader2` by vertebra and scheme where a scheme is given and no number."""
+    out = cases.copy()
+    for (_, vertebra), row in cases.iterrows():
+        scheme = row["mask_scheme"]
+        if pd.isna(scheme):
+            continue
+        try:
+            label = label_of(vertebra, scheme)
+        except ValueError as error:
+            raise InputError("E_CELL", f"{path.name}:{row['row']}", str(error), "correct vertebra or scheme") from None
+        for name in ("mask_label", "mask_label_reader2"):
+            if pd.isna(row[name]):
+                out.loc[(out["row"] == row["row"]), name] = float(label)
+    return out
+
+
+def outcome(cases: pd.DataFrame, path: Path, settings: StudySettings) -> pd.Series:
+    """Class of every case as text; for ASTLOF also derived from total or items, which must agree (A2)."""
+    column = settings.outcome.column
+    derived = _astlof(cases, path) if column == "astlof_class" else pd.Series(None, index=cases.index, dtype=object)
+    if column not in cases.columns:
+        near = [c for c in cases.columns if c != "row" and c not in COLUMNS] or ["astlof_class"]
+        remedy = f"set outcome.column to one of: {', '.join(map(str, near[:8]))}"
+        raise InputError("E_OUTCOME_COLUMN", path, f"outcome column {column!r} is absent", remedy)
+    found = cases[column].map(_class_name)
+    values = found.where(found.notna(), derived)
+    missing = values.isna()
+    if missing.any():
+        rows = cases["row"][missing]
+        fault = f"{missing.sum()} of {len(cases)} cases have no {column} (first: row {rows.iloc[0]})"
+        raise InputError("E_OUTCOME_MISSING", path, fault, "fill the column, or give a reason in `exclusion`")
+    clash = found.notna() & derived.notna() & (found != derived)
+    if clash.any():
+        at = cases["row"][clash].iloc[0]
+        fault = f"astlof_class is {found[clash].iloc[0]} but score or items give {derived[clash].iloc[0]}"
+        raise InputError("E_ASTLOF_DISAGREE", f"{path.name}:{at}", fault, "correct the class or the items")
+    return values
+
+
+def _class_name(value: object) -> object:
+    """Class values as text; 1.0 from a spreadsheet is 1."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return None
+    text = str(value)
+    return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
+
+
+def _astlof(cases: pd.DataFrame, path: Path) -> pd.Series:
+    """Class by total or items, None where neither is complete; total and items must agree."""
+    classes: list[str | None] = []
+    for _, case in cases.iterrows():
+        items = case[["morphology", "mri", "t_score", "pain"]]
+        total = None if pd.isna(case["astlof_score"]) else int(case["astlof_score"])
+        if items.notna().all():
+            points = AstlofScore(
+                int(items["morphology"]), int(items["mri"]), bone_density_points(items["t_score"]), int(items["pain"])
+            ).total
+            if total is not None and total != points:
+                fault = f"astlof_score is {total} but the items add to {points}"
+                raise InputError(
+                    "E_ASTLOF_DISAGREE", f"{path.name}:{case['row']}", fault, "correct the score or an item"
+                )
+            total = points
+        classes.append(None if total is None else str(int(class_of_total(total))))
+    return pd.Series(classes, index=cases.index, dtype=object)

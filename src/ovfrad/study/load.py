@@ -1,0 +1,184 @@
+"""From study.yaml to a `Study`: a study that exists is valid."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ovfrad.astlof import LABEL_COMPONENTS
+from ovfrad.errors import InputError, warn
+from ovfrad.study import file
+from ovfrad.study.cases import outcome, read_cases, read_features
+from ovfrad.study.cohorts import COHORTS, assign
+from ovfrad.study.settings import StudySettings
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A checked study.
+
+    Attributes
+    ----------
+    settings : StudySettings
+        Resolved under one recipe.
+    path, table : Path
+        study.yaml and the table its cases come from.
+    cases : DataFrame
+        Cases analysed, index (patient_id, vertebra), with `cohort` and the codes of the outcome in `y`.
+    excluded : DataFrame
+        Rows with a reason in `exclusion`.
+    features : DataFrame or None
+        The feature table of a study that starts from one, index as `cases`.
+    classes : tuple of str
+        Class values; their position is the code 0 .. K-1.
+    case_list_sha256 : str
+        Hash of the cases without outcome or anything that is part of it (A8).
+    """
+
+    settings: StudySettings
+    path: Path
+    table: Path
+    cases: pd.DataFrame
+    excluded: pd.DataFrame
+    features: pd.DataFrame | None
+    classes: tuple[str, ...]
+    case_list_sha256: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the resolved settings."""
+        return file.sha256(self.settings)
+
+    @property
+    def clinical_columns(self) -> list[str]:
+        """Columns of `clinical:` that the cases have."""
+        return [c for c in self.settings.clinical.columns if c in self.cases and self.cases[c].notna().any()]
+
+    @property
+    def batch_column(self) -> str | None:
+        """Column whose values are ComBat's batches, by `harmonisation.batch`."""
+        wanted = self.settings.harmonisation.batch
+        candidates = ("scanner", "center") if wanted == "auto" else (wanted,)
+        return next((c for c in candidates if c in self.cases and self.cases[c].notna().all()), None)
+
+
+def load(path: Path, recipe: str | None = None) -> Study:
+    """Read and check a study under `recipe` (default: the one its file names)."""
+    path = path / "study.yaml" if path.is_dir() else path
+    settings = file.resolve(file.read_yaml(path), path, recipe)
+    _check_settings(settings, path)
+    cases, features, table = _read(settings, path)
+    left_out = cases["exclusion"].notna()
+    excluded, cases = cases[left_out], cases[~left_out].copy()
+    if cases.empty:
+        raise InputError("E_TABLE_EMPTY", table, "every case is excluded", "leave some in")
+    case_list = _hash_without_outcome(cases, settings.outcome.column)
+    values = outcome(cases, table, settings)
+    cases["cohort"] = assign(cases, values, settings.cohorts, settings.seed, table)
+    classes = _classes(values, settings, table)
+    cases["y"] = [classes.index(value) for value in values]
+    _check_training(cases, classes, table)
+    _check_clinical(cases[cases["cohort"] == "train"], settings, table)
+    if features is not None:
+        features = features.loc[cases.index]
+    return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, classes, case_list)
+
+
+def _read(settings: StudySettings, path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None, Path]:
+    """Case table, feature table (or None), and the file that errors about cases name."""
+    if settings.features is None:
+        table = path.parent / str(settings.cases)
+        return read_cases(table, settings), None, table
+    source = path.parent / settings.features
+    from_features, features = read_features(source, settings)
+    if settings.cases is None:
+        return from_features, features, source
+    table = path.parent / settings.cases
+    cases = read_cases(table, settings)
+    absent = cases.index.difference(features.index)
+    if len(absent):
+        fault = f"{len(absent)} of {len(cases)} cases have no row of features (first: {' '.join(absent[0])})"
+        raise InputError("E_FEATURES_ABSENT", source, fault, "extract them, or take the cases out of the case table")
+    return cases, features, table
+
+
+def _check_settings(settings: StudySettings, path: Path) -> None:
+    """Faults between settings that no single section sees."""
+    arm, arms = settings.models.headline.arm, settings.deep.arms
+    if settings.features is None and not arms:
+        raise InputError(
+            "E_SETTING_VALUE", path, "deep.arms is empty", "name one; `none: {weights: none}` is radiomics alone"
+        )
+    if settings.features is None and arm is not None and arm not in arms:
+        raise InputError("E_SETTING_VALUE", path, f"headline arm {arm!r} is no arm", f"name one of {', '.join(arms)}")
+    bad = [name for name in arms if not name.isidentifier()]
+    if bad:
+        raise InputError("E_SETTING_VALUE", path, f"arm name {bad[0]!r}", "use letters, digits and _")
+    forbidden = [c for c in settings.clinical.columns if c in (*LABEL_COMPONENTS, settings.outcome.column)]
+    forbidden += [c for c in settings.feature_columns or () if c in (*LABEL_COMPONENTS, settings.outcome.column)]
+    if forbidden and not settings.clinical.allow_label_components:
+        fault = f"{forbidden[0]!r} is part of the label or follows from it and cannot predict it"
+        raise InputError("E_LABEL_COMPONENT", path, fault, "remove it, or set clinical.allow_label_components: true")
+    if forbidden:
+        warn(
+            "W_LABEL_COMPONENT",
+            path,
+            f"{', '.join(forbidden)} used as predictor",
+            "results say little about new patients",
+        )
+    headline = settings.models.headline.model
+    if headline not in ("auto", "best_of_nine") and headline not in settings.models.classifiers:
+        raise InputError("E_SETTING_VALUE", path, f"headline model {headline} is not in models.classifiers", "add it")
+
+
+def _hash_without_outcome(cases: pd.DataFrame, column: str) -> str:
+    kept = cases.drop(columns=[c for c in {*LABEL_COMPONENTS, column} if c in cases])
+    kept = kept.drop(columns=["ct", "mask", "mask_reader2"])
+    return hashlib.sha256(kept.sort_index().to_csv().encode()).hexdigest()
+
+
+def _classes(values: pd.Series, settings: StudySettings, table: Path) -> tuple[str, ...]:
+    """Class values in order: named in the study file, those of ASTLOF, or sorted as found."""
+    found = sorted(
+        values.unique(), key=lambda v: (not v.lstrip("-").isdigit(), int(v) if v.lstrip("-").isdigit() else v)
+    )
+    named = settings.outcome.classes
+    if named is None and settings.outcome.column == "astlof_class":
+        named = ("0", "1", "2")
+    unknown = [value for value in found if named is not None and value not in named]
+    if named is not None and unknown:
+        fault = f"{settings.outcome.column} has the value {unknown[0]!r}"
+        raise InputError("E_CLASS_UNKNOWN", table, fault, f"the classes are {', '.join(named)}")
+    classes = tuple(named or found)
+    if len(classes) < 2:
+        raise InputError(
+            "E_CLASS_ONE", table, f"{settings.outcome.column} has one class only", "two or more are needed"
+        )
+    return classes
+
+
+def _check_training(cases: pd.DataFrame, classes: tuple[str, ...], table: Path) -> None:
+    training = cases[cases["cohort"] == "train"]
+    counts = [int((training["y"] == k).sum()) for k in range(len(classes))]
+    shown = ", ".join(f"{n} of class {name}" for name, n in zip(classes, counts, strict=True))
+    if 0 in counts:
+        fault = f"class {classes[counts.index(0)]} is missing in the training cohort ({shown})"
+        raise InputError("E_CLASS_TRAIN", table, fault, "training needs every class")
+    for cohort in COHORTS[1:]:
+        part = cases[cases["cohort"] == cohort]
+        absent = [name for k, name in enumerate(classes) if len(part) and not (part["y"] == k).any()]
+        if absent:
+            fault = f"class {', '.join(absent)} is missing in the {cohort} cohort"
+            warn("W_CLASS_COHORT", table, fault, "its AUC and the macro AUC cannot be given there")
+
+
+def _check_clinical(training: pd.DataFrame, settings: StudySettings, table: Path) -> None:
+    for name in settings.clinical.columns:
+        gaps = int(training[name].isna().sum()) if name in training else 0
+        if 0 < gaps < len(training) and settings.clinical.missing == "refuse":
+            fault = f"{name} is empty in {gaps} of {len(training)} training cases"
+            remedy = "fill it, set clinical.missing: impute, or take it out of clinical.columns"
+            raise InputError("E_CLINICAL_GAP", table, fault, remedy)

@@ -1,0 +1,150 @@
+"""Tables as people keep them (CSV or Excel), read as text and turned into checked columns."""
+
+from __future__ import annotations
+
+import csv
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ovfrad.astlof import SCHEMES, VERTEBRAE
+from ovfrad.errors import InputError
+
+#: Columns of the case table (DESIGN, table 1) and how their cells are read.
+COLUMNS = {
+    "patient_id": "text", "vertebra": "vertebra", "center": "text", "scanner": "text", "date": "date",
+    "cohort": "text", "ct": "text", "mask": "text", "mask_label": "label", "mask_scheme": "scheme",
+    "mask_reader2": "text", "mask_label_reader2": "label", "age": "age", "sex": "sex", "t_score": "t_score",
+    "morphology": "points", "mri": "points", "pain": "points", "morphology_reader2": "points",
+    "mri_reader2": "points", "pain_reader2": "points", "astlof_score": "score", "astlof_class": "text",
+    "location": "text", "fracture_stage": "text", "treatment": "text", "exclusion": "text",
+}  # fmt: skip
+
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
+_RANGES = {"age": (0, 120), "t_score": (-10, 10), "points": (0, 2), "score": (0, 8), "label": (1, 65535)}
+_WHOLE = frozenset({"points", "score", "label"})
+_SEX = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M"}
+
+
+def read_text_table(path: Path) -> pd.DataFrame:
+    """Cells as stripped text, missing ones as None; one row per case, row numbers of the file as index.
+
+    CSV may be separated by comma, semicolon or tab and carry a byte-order mark; Excel is read from its first sheet.
+    """
+    if not path.is_file():
+        raise InputError("E_FILE_MISSING", path, "there is no such file", "give the path of a CSV or Excel table")
+    try:
+        rows = _excel_rows(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv_rows(path)
+    except (UnicodeDecodeError, csv.Error, ValueError, KeyError, OSError) as error:
+        fault = " ".join(str(error).split())[:160]
+        raise InputError("E_TABLE_READ", path, f"not readable as a table ({fault})", "save it as CSV, UTF-8") from None
+    if len(rows) < 2:
+        raise InputError("E_TABLE_EMPTY", path, "has no rows", "write one row per case below the header")
+    header = [name.strip() for name in rows[0]]
+    twice = sorted({name for name in header if header.count(name) > 1 and name})
+    if twice:
+        raise InputError("E_COLUMN_TWICE", path, f"column {twice[0]!r} stands twice", "keep one of them")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            fault = f"row {number} has {len(row)} cells, the header {len(header)}"
+            raise InputError("E_TABLE_READ", path, fault, "quote cells that contain the separator")
+    cells = [[_cell(text) for text in row] for row in rows[1:]]
+    table = pd.DataFrame(cells, columns=header, index=range(2, len(rows) + 1), dtype=object)
+    return table.dropna(how="all")
+
+
+def _csv_rows(path: Path) -> list[list[str]]:
+    text = path.read_text(encoding="utf-8-sig")
+    first = text.split("\n", 1)[0]
+    separator = max(",;\t", key=first.count)
+    return [row for row in csv.reader(text.splitlines(), delimiter=separator, strict=True) if row]
+
+
+def _excel_rows(path: Path) -> list[list[str]]:
+    from zipfile import BadZipFile
+
+    try:
+        sheet = pd.read_excel(path, header=None, dtype=str, na_filter=False, engine="openpyxl")
+    except BadZipFile:
+        raise ValueError("no Excel file") from None
+    return [[str(cell) for cell in row] for row in sheet.itertuples(index=False)]
+
+
+def _cell(text: str) -> str | None:
+    stripped = text.strip()
+    return None if stripped.lower() in _MISSING else stripped
+
+
+def check_columns(
+    table: pd.DataFrame, where: Path, required: tuple[str, ...], further: tuple[str, ...], *, features: bool = False
+) -> None:
+    """Refuse a required column that is absent and a column nobody knows; `features` tables may hold any number."""
+    for name in required:
+        if name not in table.columns:
+            near = get_close_matches(name, [c for c in table.columns if c not in COLUMNS], n=1)
+            hint = f"rename {near[0]!r}" if near else f"columns found: {', '.join(map(str, table.columns[:12]))}"
+            raise InputError("E_COLUMN_MISSING", where, f"column {name!r} is required and absent", hint)
+    known = {*COLUMNS, *further}
+    for name in table.columns:
+        if name in known or features:
+            continue
+        near = get_close_matches(str(name), COLUMNS, n=1)
+        remedy = f"did you mean {near[0]!r}? Else" if near else "remove it, or"
+        raise InputError(
+            "E_COLUMN_UNKNOWN",
+            where,
+            f"unknown column {name!r}",
+            f"{remedy} list it in `further_columns` of study.yaml",
+        )
+
+
+def typed(table: pd.DataFrame, where: Path) -> pd.DataFrame:
+    """Known columns in their types: numbers as float64 (missing NaN), dates as datetime64, text as str or None."""
+    out = table.copy()
+    for name in table.columns:
+        kind = COLUMNS.get(str(name), "text")
+        if kind != "text":
+            out[name] = [_value(text, kind, f"{where.name}:{row}", str(name)) for row, text in table[name].items()]
+        if kind in _RANGES:
+            out[name] = out[name].astype(float)
+        elif kind == "date":
+            out[name] = pd.to_datetime(out[name])
+    return out
+
+
+def _value(text: str | None, kind: str, where: str, column: str) -> object:
+    """One cell in the type of its column; None stays missing."""
+    if text is None:
+        return np.nan if kind in _RANGES else None
+    if kind in _RANGES:
+        return _number(text, kind, where, column)
+    if kind == "date":
+        date = pd.to_datetime(text, errors="coerce", format="ISO8601")
+        if pd.isna(date):
+            raise InputError("E_CELL", where, f"{column} is {text!r}, no date", "write dates as 2024-03-31")
+        return date
+    if kind == "sex":
+        accepted, found = "F or M", _SEX.get(text.lower())
+    elif kind == "scheme":
+        accepted, found = ", ".join(SCHEMES), text if text in SCHEMES else None
+    else:
+        name = text.upper().replace("TH", "T")
+        accepted, found = "a name like T12 or L1", name if name in VERTEBRAE else None
+    if found is None:
+        raise InputError("E_CELL", where, f"{column} is {text!r}", f"write {accepted}")
+    return found
+
+
+def _number(text: str, kind: str, where: str, column: str) -> float:
+    low, high = _RANGES[kind]
+    whole = kind in _WHOLE
+    try:
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not low <= number <= high or (whole and number != int(number)):
+        what = "a whole number" if whole else "a number"
+        raise InputError("E_CELL", where, f"{column} is {text!r}", f"write {what} from {low} to {high}")
+    return number
