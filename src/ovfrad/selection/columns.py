@@ -1,0 +1,93 @@
+"""Columns and rows of the feature table: families, deep columns, and what has to line up with its rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovfrad.errors import InputError
+
+_DEEP = re.compile(r"deep_(?P<arm>.+)_\d{4,}")
+_TEXTURE = ("_glcm_", "_glrlm_", "_glszm_", "_gldm_", "_ngtdm_")
+
+
+def families(columns: Iterable[str]) -> list[str]:
+    """Family of each column, in the order given: shape, firstorder, texture, deep or other.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Names as PyRadiomics writes them, `deep_<arm>_0000`, `pc_00`, or anything else.
+
+    Examples
+    --------
+    >>> families(["original_shape_Sphericity", "wavelet-LLH_glcm_Contrast", "pc_00", "pelvic_tilt"])
+    ['shape', 'texture', 'deep', 'other']
+    """
+    return [_family(str(name)) for name in columns]
+
+
+def _family(name: str) -> str:
+    if _DEEP.fullmatch(name) or re.fullmatch(r"pc_\d+", name):
+        return "deep"
+    if "_shape_" in name or "_shape2D_" in name:
+        return "shape"
+    if "_firstorder_" in name:
+        return "firstorder"
+    return "texture" if any(kind in name for kind in _TEXTURE) else "other"
+
+
+def deep_columns(columns: Iterable[str], arm: str | None = None) -> list[str]:
+    """Names that are features of a network: of this arm, or of any arm where none is named.
+
+    >>> deep_columns(["original_shape_Sphericity", "deep_random_0000", "deep_imagenet_0000"], "random")
+    ['deep_random_0000']
+    """
+    found = [(name, _DEEP.fullmatch(str(name))) for name in columns]
+    return [name for name, match in found if match and arm in (None, match["arm"])]
+
+
+def require_finite(X: pd.DataFrame, where: str) -> None:
+    """Refuse a feature frame with a missing or infinite value, naming the first such column and row."""
+    bad = ~np.isfinite(X.to_numpy(dtype=float))
+    if not bad.any():
+        return
+    j = int(np.flatnonzero(bad.any(axis=0))[0])
+    row = X.index[int(np.flatnonzero(bad[:, j])[0])]
+    first = " ".join(map(str, row)) if isinstance(row, tuple) else str(row)
+    raise InputError(
+        "E_NOT_FINITE",
+        where,
+        f"column {X.columns[j]!r} has {bad[:, j].sum()} values that are missing or infinite, the first in row {first}",
+        "leave the column or these rows out, or impute before the study",
+    )
+
+
+def aligned(values: Any, X: Any, what: str) -> Any:
+    """Row metadata in the order of the rows of X.
+
+    A pandas object with another index than X's is put into X's order if it has exactly X's rows, and refused
+    otherwise; an array or a list goes by position and must have X's length.
+
+    Parameters
+    ----------
+    values : Series, DataFrame, array or list of n_rows
+    X : DataFrame or array of shape (n_rows, n_features)
+    what : str
+        Name for the message, such as "batch".
+    """
+    if not hasattr(values, "__len__") or len(values) != len(X):
+        found = len(values) if hasattr(values, "__len__") else "one value"
+        raise InputError("E_ROWS", what, f"{found} for {len(X)} rows of features", "give one value for each row")
+    if not (isinstance(values, pd.Series | pd.DataFrame) and isinstance(X, pd.DataFrame)):
+        return values
+    if values.index.equals(X.index):
+        return values
+    if values.index.has_duplicates or not X.index.isin(values.index).all():
+        fault = "its index is not that of the features"
+        raise InputError("E_ROWS", what, fault, "index both by the same patient_id and vertebra")
+    return values.loc[X.index]

@@ -1,0 +1,341 @@
+"""The learned chain from the feature table to the fused set, fitted inside every fold (METHODS E1 to E8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from ovfrad.errors import InputError
+from ovfrad.selection.columns import aligned, deep_columns, require_finite
+from ovfrad.selection.combat import ComBat
+from ovfrad.selection.icc import IccFilter
+from ovfrad.selection.lasso import LassoSelector
+from ovfrad.selection.pca import DeepPca
+from ovfrad.selection.prune import CorrelationPrune
+from ovfrad.selection.radscore import RadScore
+from ovfrad.selection.spearman import SpearmanFilter
+
+if TYPE_CHECKING:
+    from ovfrad.study.settings import Harmonisation, Selection
+
+
+class FusedFeatures(TransformerMixin, BaseEstimator):
+    """Radiomics: ComBat, ICC, Spearman, LASSO (and pruning); deep: PCA; together: z-score and LASSO again.
+
+    Without deep columns the first LASSO's set is the fused set (unless pruning changed it: then LASSO again).
+
+    Parameters
+    ----------
+    arm : str or None
+        Uses the columns `deep_<arm>_0000..`; None, or an arm without such columns: radiomics alone. Columns of other
+        arms are left out. All columns that are not deep are radiomics.
+    harmonise : bool
+        False: no ComBat, whatever `batch` says.
+    parametric, reference, unseen
+        As in `ComBat`.
+    icc_min, icc_bound
+        As in `IccFilter`.
+    spearman_max, spearman_rule
+        As in `SpearmanFilter`. Under "degree" the columns are sorted by name first, so that their order is without
+        any effect on the chain.
+    lasso_rule : {"1se", "min"}
+        As in `LassoSelector`.
+    prune_above : float or None
+        Threshold of `CorrelationPrune`, strength being |LASSO coefficient|; None: no pruning.
+    pca_variance, pca_max
+        As in `DeepPca`.
+    ordered : bool
+        False: classes without an order; one LASSO per class instead of one on the codes.
+    random_state : int
+
+    Attributes
+    ----------
+    combat_, icc_, spearman_, lasso_, prune_, pca_, fusion_
+        The fitted steps; None for a step without input (no radiomics left, no deep columns, no pruning, no second
+        LASSO).
+    fused_ : list of str
+        Columns of `transform`; may be empty.
+    rad_score_ : RadScore or None
+        The last LASSO as a score (`rad_score` applies it); None for three or more classes without an order.
+    trace_ : dict
+        `counts` and `names` after each step (radiomics, icc, spearman, lasso, prune, deep, pca, fusion, fused),
+        rows, patients, batches, readers and penalties, for the report.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1, 2], 40)
+    >>> X = pd.DataFrame({"volume": y + rng.normal(size=120), "noise": rng.normal(size=120)})
+    >>> chain = FusedFeatures().fit(X, y)
+    >>> chain.trace_["counts"]["radiomics"], chain.transform(X).columns.tolist()
+    (2, ['volume'])
+    """
+
+    def __init__(
+        self,
+        arm: str | None = None,
+        harmonise: bool = True,
+        parametric: bool = True,
+        reference: str | None = "largest",
+        unseen: str = "none",
+        icc_min: float = 0.8,
+        icc_bound: str = "estimate",
+        spearman_max: float = 0.9,
+        spearman_rule: str = "degree",
+        lasso_rule: str = "1se",
+        prune_above: float | None = None,
+        pca_variance: float = 0.95,
+        pca_max: int = 64,
+        ordered: bool = True,
+        random_state: int = 0,
+    ) -> None:
+        self.arm = arm
+        self.harmonise = harmonise
+        self.parametric = parametric
+        self.reference = reference
+        self.unseen = unseen
+        self.icc_min = icc_min
+        self.icc_bound = icc_bound
+        self.spearman_max = spearman_max
+        self.spearman_rule = spearman_rule
+        self.lasso_rule = lasso_rule
+        self.prune_above = prune_above
+        self.pca_variance = pca_variance
+        self.pca_max = pca_max
+        self.ordered = ordered
+        self.random_state = random_state
+
+    @classmethod
+    def from_settings(
+        cls,
+        harmonisation: Harmonisation,
+        selection: Selection,
+        arm: str | None = None,
+        random_state: int = 0,
+        ordered: bool = True,
+    ) -> FusedFeatures:
+        """Build the chain as the sections `harmonisation` and `selection` of study.yaml say."""
+        return cls(
+            arm=arm,
+            harmonise=harmonisation.batch != "none",
+            parametric=harmonisation.parametric,
+            unseen=harmonisation.unseen,
+            icc_min=selection.icc_min,
+            icc_bound=selection.icc_bound,
+            spearman_max=selection.spearman_max,
+            spearman_rule=selection.spearman_rule,
+            lasso_rule=selection.lasso_rule,
+            prune_above=selection.prune_above,
+            pca_variance=selection.pca_variance,
+            pca_max=selection.pca_max,
+            ordered=ordered,
+            random_state=random_state,
+        )
+
+    def fit(
+        self,
+        X: pd.DataFrame,
+        y: Any,
+        *,
+        groups: Any = None,
+        batch: Any = None,
+        covariates: pd.DataFrame | None = None,
+        reader2: pd.DataFrame | None = None,
+    ) -> FusedFeatures:
+        """Learn the chain from training rows.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+            Index (patient_id, vertebra).
+        y : array of int of shape (n_rows,)
+            Class codes.
+        groups, batch : array of str of shape (n_rows,), optional
+            Patient and scanner or centre of each row; None: every row its own patient, one batch.
+        covariates : DataFrame of n_rows, optional
+            Kept by ComBat.
+        reader2 : DataFrame, optional
+            Radiomics of the second reader; rows that are not in X are not used.
+        """
+        codes = np.asarray(aligned(y, X, "outcome"))
+        patients = None if groups is None else np.asarray(aligned(groups, X, "groups"))
+        batch = np.asarray(aligned(batch, X, "batch"), dtype=object) if self.harmonise and batch is not None else None
+        self._learn_columns(X)
+        harmonised = self._fit_harmonised(X, batch, covariates, reader2)
+        chosen = self._fit_radiomics(harmonised, codes, patients)
+        self.pca_ = DeepPca(self.pca_variance, self.pca_max).fit(X[self.deep_]) if self.deep_ else None
+        components = pd.DataFrame(index=X.index) if self.pca_ is None else self.pca_.transform(X[self.deep_])
+        fusion = pd.concat([harmonised[chosen], components], axis=1)
+        self._fit_fusion(fusion, codes, patients)
+        self.trace_ = self._trace(len(X), patients)
+        return self
+
+    def _learn_columns(self, X: pd.DataFrame) -> None:
+        if X.columns.has_duplicates:
+            twice = X.columns[X.columns.duplicated()][0]
+            raise InputError("E_COLUMN_TWICE", "features", f"column {twice!r} occurs twice", "keep one")
+        deep = set(deep_columns(X.columns))
+        self.deep_: list[str] = deep_columns(X.columns, self.arm) if self.arm is not None else []
+        self.radiomics_: list[str] = [name for name in X.columns if name not in deep]
+        if self.spearman_rule == "degree":
+            self.radiomics_, self.deep_ = sorted(self.radiomics_), sorted(self.deep_)
+        self.feature_names_in_ = np.array([*self.radiomics_, *self.deep_], dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        require_finite(X[[*self.radiomics_, *self.deep_]], "features")
+
+    def _fit_harmonised(
+        self, X: pd.DataFrame, batch: Any, covariates: pd.DataFrame | None, reader2: pd.DataFrame | None
+    ) -> pd.DataFrame:
+        """Radiomics of the training rows after ComBat and ICC."""
+        self.combat_ = self.icc_ = None
+        if not self.radiomics_:
+            return pd.DataFrame(index=X.index)
+        combat = ComBat(parametric=self.parametric, reference=self.reference, unseen=self.unseen)
+        radiomics = X[self.radiomics_]
+        self.combat_ = combat.fit(radiomics, batch=batch, covariates=covariates)
+        harmonised = self.combat_.transform(radiomics, batch=batch, covariates=covariates)
+        second = self._harmonised_reader(X, batch, covariates, reader2)
+        self.icc_ = IccFilter(self.icc_min, self.icc_bound).fit(harmonised, reader2=second)
+        return harmonised.loc[:, self.icc_.support_]
+
+    def _harmonised_reader(
+        self, X: pd.DataFrame, batch: Any, covariates: pd.DataFrame | None, reader2: pd.DataFrame | None
+    ) -> pd.DataFrame | None:
+        """Second reader's rows of the training patients, corrected as the same scans of the first."""
+        if reader2 is None or self.combat_ is None:
+            return None
+        at = np.flatnonzero(X.index.isin(reader2.index) & ~X.index.duplicated())
+        absent = [name for name in self.radiomics_ if name not in reader2.columns]
+        if absent:
+            fault = f"{len(absent)} features of reader 1 are absent, the first {absent[0]!r}"
+            raise InputError("E_READER2", "second reader", fault, "give both readers the same columns")
+        second = reader2.loc[X.index[at], self.radiomics_]
+        if not len(at):
+            return second
+        require_finite(second, "second reader")
+        kept = None if covariates is None else pd.DataFrame(aligned(covariates, X, "covariates")).iloc[at]
+        return self.combat_.transform(second, batch=None if batch is None else batch[at], covariates=kept)
+
+    def _fit_radiomics(self, harmonised: pd.DataFrame, codes: np.ndarray, patients: np.ndarray | None) -> list[str]:
+        """Names of the radiomics that enter the fusion."""
+        self.spearman_ = self.lasso_ = self.prune_ = None
+        if not (np.ptp(harmonised.to_numpy(), axis=0) > 0).any() if harmonised.size else True:
+            return []
+        self.spearman_ = SpearmanFilter(self.spearman_max, self.spearman_rule).fit(harmonised)
+        distinct = harmonised.loc[:, self.spearman_.support_]
+        self.lasso_ = self._lasso().fit(distinct, codes, patients)
+        chosen = list(distinct.columns[self.lasso_.support_])
+        if self.prune_above is None or not chosen:
+            return chosen
+        strength = np.abs(np.atleast_2d(self.lasso_.coef_)).max(axis=0)[self.lasso_.support_]
+        self.prune_ = CorrelationPrune(self.prune_above).fit(distinct[chosen], strength=strength)
+        return [name for name, kept in zip(chosen, self.prune_.support_, strict=True) if kept]
+
+    def _fit_fusion(self, fusion: pd.DataFrame, codes: np.ndarray, patients: np.ndarray | None) -> None:
+        """The last LASSO; what it keeps, z-scored, is the fused set."""
+        self.fusion_columns_: list[str] = list(fusion.columns)
+        self.fusion_ = None
+        last, columns = self.lasso_, [] if self.spearman_ is None else list(self.spearman_.get_feature_names_out())
+        if self.pca_ is not None or self.prune_ is not None:
+            columns = self.fusion_columns_
+            if columns:
+                last = self.fusion_ = self._lasso().fit(fusion, codes, patients)
+        if last is None:
+            remedy = "lower icc_min, or look at the feature table"
+            raise InputError("E_NO_FEATURES", "features", "no feature is left after the filters", remedy)
+        kept = last.support_
+        self.fused_ = [name for name, used in zip(columns, kept, strict=True) if used]
+        self.fused_mean_, self.fused_scale_ = last.mean_[kept], last.scale_[kept]
+        self.rad_score_ = None if last.coef_.ndim > 1 else RadScore.of(last)
+
+    def _lasso(self) -> LassoSelector:
+        kind = "codes" if self.ordered else "ovr"
+        return LassoSelector(self.lasso_rule, kind=kind, random_state=self.random_state)
+
+    def transform(self, X: pd.DataFrame, *, batch: Any = None, covariates: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Fused features, z-scored by training mean and SD: DataFrame of shape (n_rows, n_fused), n_fused from 0."""
+        dense = self.transform_dense(X, batch=batch, covariates=covariates)
+        return (dense[self.fused_] - self.fused_mean_) / self.fused_scale_
+
+    def transform_dense(
+        self, X: pd.DataFrame, *, batch: Any = None, covariates: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """All radiomics after ComBat and ICC, in their units, and the components pc_00, pc_01, ... of the arm."""
+        check_is_fitted(self, "fused_")
+        absent = [name for name in self.feature_names_in_ if name not in X.columns]
+        if absent:
+            fault = f"{len(absent)} of {self.n_features_in_} features are absent, the first {absent[0]!r}"
+            raise InputError("E_FEATURES_ABSENT", "features", fault, "extract them with the settings of the study")
+        require_finite(X[list(self.feature_names_in_)], "features")
+        parts = [pd.DataFrame(index=X.index)]
+        if self.combat_ is not None and self.icc_ is not None:
+            stated = batch if self.harmonise else None
+            radiomics = self.combat_.transform(X[self.radiomics_], batch=stated, covariates=covariates)
+            parts.append(radiomics.loc[:, self.icc_.support_])
+        if self.pca_ is not None:
+            parts.append(self.pca_.transform(X[self.deep_]))
+        return pd.concat(parts, axis=1)
+
+    def rad_score(self, X: pd.DataFrame, *, batch: Any = None, covariates: pd.DataFrame | None = None) -> pd.Series:
+        """Rad-score of each row, in class codes."""
+        check_is_fitted(self, "fused_")
+        if self.rad_score_ is None:
+            raise ValueError("three or more classes without an order have no rad-score.")
+        dense = self.transform_dense(X, batch=batch, covariates=covariates)
+        score = self.rad_score_.predict(dense[list(self.rad_score_.lasso_.feature_names_in_)])
+        return pd.Series(score, index=X.index, name="rad_score")
+
+    def harmonised(self, batch: Any) -> np.ndarray:
+        """Per row, whether ComBat knows its batch: bool of shape (n_rows,); the report labels the others."""
+        check_is_fitted(self, "fused_")
+        if self.combat_ is None or not self.harmonise:
+            return np.zeros(len(batch), dtype=bool)
+        return self.combat_.harmonised(batch)
+
+    def adapt(self, X: pd.DataFrame, *, batch: Any, covariates: pd.DataFrame | None = None) -> FusedFeatures:
+        """Learn unseen batches from unlabelled cases (`ComBat.adapt`); a new chain, this one stays as it is."""
+        check_is_fitted(self, "fused_")
+        adapted = clone(self)
+        vars(adapted).update({key: value for key, value in vars(self).items() if key.endswith("_")})
+        if self.combat_ is not None:
+            adapted.combat_ = self.combat_.adapt(X[self.radiomics_], batch, covariates)
+        return adapted
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the fused set."""
+        check_is_fitted(self, "fused_")
+        return np.array(self.fused_, dtype=object)
+
+    def _trace(self, n_rows: int, patients: np.ndarray | None) -> dict[str, Any]:
+        """What each step kept and on what it was learned, as plain numbers and lists."""
+        names: dict[str, list[str]] = {"radiomics": self.radiomics_}
+        for step, fitted in (("icc", self.icc_), ("spearman", self.spearman_), ("lasso", self.lasso_)):
+            names[step] = [] if fitted is None else [str(name) for name in fitted.get_feature_names_out()]
+        names["prune"] = names["lasso"] if self.prune_ is None else list(map(str, self.prune_.get_feature_names_out()))
+        names["deep"] = self.deep_
+        names["pca"] = [] if self.pca_ is None else [str(name) for name in self.pca_.get_feature_names_out()]
+        names["fusion"], names["fused"] = self.fusion_columns_, self.fused_
+        counts = {step: len(kept) for step, kept in names.items()}
+        combat, icc = self.combat_, self.icc_
+        return {
+            "counts": counts,
+            "names": {step: list(kept) for step, kept in names.items() if step != "deep"},
+            "n_rows": n_rows,
+            "n_patients": n_rows if patients is None else len(np.unique(patients)),
+            "batches": {} if combat is None else dict(zip(*map(np.ndarray.tolist, _batches(combat)), strict=True)),
+            "n_batches": 0 if combat is None else combat.n_batches_,
+            "reference": None if combat is None else combat.reference_,
+            "icc_pairs": 0 if icc is None else icc.n_pairs_,
+            "icc_patients": 0 if icc is None else icc.n_patients_,
+            "pca_variance": 0.0 if self.pca_ is None else float(self.pca_.explained_variance_ratio_.sum()),
+            "alpha_radiomics": None if self.lasso_ is None else self.lasso_.alpha_,
+            "alpha_fusion": None if self.fusion_ is None else self.fusion_.alpha_,
+        }
+
+
+def _batches(combat: ComBat) -> tuple[np.ndarray, np.ndarray]:
+    return combat.batches_, combat.batch_sizes_

@@ -1,0 +1,125 @@
+"""Reproducibility filter: keep the features on which two readers' masks agree (METHODS C3, E2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import f as f_distribution
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ovfrad.errors import InputError, warn
+from ovfrad.selection.columns import deep_columns, require_finite
+
+FEW = 10  # patients with two readers below which an ICC says little (METHODS E2)
+
+
+class IccFilter(SelectorMixin, BaseEstimator):
+    """Keep features whose ICC(2,1), absolute agreement of two readers, reaches a limit; deep features are exempt.
+
+    Parameters
+    ----------
+    minimum : float
+        Least ICC of a kept feature.
+    bound : {"estimate", "lower"}
+        Which value must reach it: the estimate, or the lower limit of its interval.
+    level : float
+        Level of that interval.
+
+    Attributes
+    ----------
+    icc_, lower_ : ndarray of shape (n_features,)
+        Estimate and lower limit; NaN for deep features and where no two readers are.
+    n_pairs_, n_patients_ : int
+        Rows that both readers measured, and their patients. With no more than one row all features are kept.
+    support_ : ndarray of bool of shape (n_features,)
+
+    Examples
+    --------
+    >>> rows = pd.Index([f"P{i:02d}" for i in range(12)], name="patient_id")
+    >>> X = pd.DataFrame({"volume": np.arange(12.0), "noise": np.arange(12.0) % 3}, index=rows)
+    >>> second = pd.DataFrame({"volume": np.arange(12.0) + 0.1, "noise": np.arange(12.0) % 4}, index=rows)
+    >>> IccFilter(0.8).fit(X, reader2=second).get_feature_names_out().tolist()
+    ['volume']
+    """
+
+    def __init__(self, minimum: float = 0.8, bound: str = "estimate", level: float = 0.95) -> None:
+        self.minimum = minimum
+        self.bound = bound
+        self.level = level
+
+    def fit(self, X: Any, y: Any = None, *, reader2: pd.DataFrame | None = None) -> IccFilter:
+        """Compare the rows of X that the second reader measured too.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+            First reader, training rows; the first level of its index is the patient.
+        y : ignored
+        reader2 : DataFrame, optional
+            Second reader: X's columns except deep ones; rows that are not in X are not used. X may be an array where
+            there is none.
+        """
+        validate_data(self, X, dtype=np.float64)
+        if self.bound not in ("estimate", "lower"):
+            raise ValueError(f"bound must be 'estimate' or 'lower'; got {self.bound!r}.")
+        self.icc_ = np.full(self.n_features_in_, np.nan)
+        self.lower_ = np.full(self.n_features_in_, np.nan)
+        self.support_ = np.ones(self.n_features_in_, dtype=bool)
+        self.n_pairs_ = self.n_patients_ = 0
+        if isinstance(X, pd.DataFrame) and reader2 is not None:
+            self._compare(X, reader2)
+        return self
+
+    def _compare(self, X: pd.DataFrame, reader2: pd.DataFrame) -> None:
+        judged = ~np.isin(X.columns, deep_columns(X.columns))
+        names = X.columns[judged]
+        absent = [str(name) for name in names if name not in reader2.columns]
+        if absent:
+            fault = f"{len(absent)} features of reader 1 are absent, the first {absent[0]!r}"
+            raise InputError("E_READER2", "second reader", fault, "give both readers the same columns")
+        rows = X.index[X.index.isin(reader2.index)].unique()
+        second = reader2.loc[rows, names]
+        require_finite(second, "second reader")
+        self.n_pairs_, self.n_patients_ = len(rows), rows.get_level_values(0).nunique()
+        if 0 < self.n_patients_ < FEW:
+            fault = f"{self.n_patients_} training patients have two readers, fewer than {FEW}"
+            warn("W_ICC_FEW", "second reader", fault, "the choice of reproducible features is unsure")
+        if self.n_pairs_ < 2:
+            return
+        first = X.loc[~X.index.duplicated()].loc[rows, names]
+        estimate, lower = _icc21(first.to_numpy(dtype=float), second.to_numpy(dtype=float), self.level)
+        self.icc_[judged], self.lower_[judged] = estimate, lower
+        self.support_[judged] = (estimate if self.bound == "estimate" else lower) >= self.minimum
+
+    def _get_support_mask(self) -> np.ndarray:
+        check_is_fitted(self)
+        return self.support_
+
+
+def _icc21(first: np.ndarray, second: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """ICC(2,1) and the lower limit of its interval, per column of (n_rows, n_features) (Shrout and Fleiss 1979).
+
+    Two identical columns agree fully even where they are constant: 1.
+    """
+    scores = np.stack([first, second])
+    n, k = len(first), 2
+    grand = scores.mean(axis=(0, 1))
+    rows, readers = scores.mean(axis=0), scores.mean(axis=1)
+    ms_rows = k * ((rows - grand) ** 2).sum(axis=0) / (n - 1)
+    ms_readers = n * ((readers - grand) ** 2).sum(axis=0) / (k - 1)
+    residual = scores - rows - readers[:, None] + grand
+    ms_error = (residual**2).sum(axis=(0, 1)) / ((n - 1) * (k - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        icc = (ms_rows - ms_error) / (ms_rows + (k - 1) * ms_error + k * (ms_readers - ms_error) / n)
+        a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
+        freedom = (a * ms_readers + b * ms_error) ** 2
+        freedom /= (a * ms_readers) ** 2 / (k - 1) + (b * ms_error) ** 2 / ((n - 1) * (k - 1))
+        quantile = f_distribution.ppf((1 + level) / 2, n - 1, freedom)
+        spread = quantile * (k * ms_readers + (k * n - k - n) * ms_error)
+        lower = n * (ms_rows - quantile * ms_error) / (spread + n * ms_rows)
+    same = (first == second).all(axis=0)
+    return np.where(same, 1.0, icc), np.where(same, 1.0, lower)
