@@ -1,0 +1,202 @@
+"""Figures of the explanations: SHAP bar, beeswarm and decision plot, and the nomogram (METHODS H1, H2; paper Fig 7, 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ovfrad.report.inputs import Nomogram, ReportInput, Shap
+from ovfrad.report.style import GREY, INK, PALE, colour, drawable, grid, line, new_figure
+from ovfrad.report.words import class_name, feature_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Features drawn; the table has all of them.
+MOST = 15
+_LOW_TO_HIGH = ("#1E88E5", "#8E63C7", "#D81B60")
+
+
+def importance_order(shap: Shap) -> np.ndarray:
+    """Features by mean absolute SHAP value summed over classes, largest first, shape (p,)."""
+    return np.argsort(-np.abs(shap.values).mean(axis=0).sum(axis=1), kind="stable")
+
+
+def shap_bar(data: ReportInput) -> Figure | None:
+    """Mean absolute SHAP value per feature, stacked over classes (paper Fig 7A)."""
+    shap = data.shap
+    if shap is None:
+        return None
+    order = importance_order(shap)[:MOST]
+    size = np.abs(shap.values).mean(axis=0)
+    figure = new_figure(1.0 + 0.2 * len(order))
+    axes = figure.subplots()
+    left = np.zeros(len(order))
+    for k in _drawn_classes(shap):
+        name = drawable(class_name(k, data.classes, data.outcome), 30)
+        axes.barh(range(len(order)), size[order, k], left=left, color=colour(k), height=0.7, label=name)
+        left += size[order, k]
+    axes.set_yticks(range(len(order)), [drawable(feature_name(shap.names[j]), 40) for j in order])
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_xlabel(f"Mean |SHAP value|, {drawable(shap.output_name)}")
+    axes.legend(loc="lower right")
+    grid(axes, "x")
+    return figure
+
+
+def _drawn_classes(shap: Shap) -> list[int]:
+    """Classes to draw: with two classes the values mirror each other, and the second says it all."""
+    K = shap.values.shape[2]
+    return [1] if K == 2 else list(range(K))
+
+
+def shap_beeswarm(data: ReportInput) -> Figure | None:
+    """SHAP value of every case, coloured by the feature's value, one panel per class (paper Fig 7B-D)."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shap = data.shap
+    if shap is None:
+        return None
+    colours = LinearSegmentedColormap.from_list("low_high", _LOW_TO_HIGH)
+    shown = _drawn_classes(shap)
+    order = importance_order(shap)[: MOST - 3 if len(shown) > 1 else MOST]
+    figure = new_figure(1.0 + 0.26 * len(order), 7.0)
+    every = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for axes, k in zip(every, shown, strict=True):
+        for row, j in enumerate(order):
+            x = shap.values[:, j, k]
+            shade = GREY if shap.features is None else colours(_ranks(np.asarray(shap.features, float)[:, j]))
+            axes.scatter(x, row + swarm(x), c=shade, s=3.5, linewidths=0, rasterized=True)
+        axes.axvline(0, color=INK, lw=0.7)
+        axes.set_title(drawable(class_name(k, data.classes, data.outcome), 26), color=colour(k))
+        grid(axes, "x")
+    every[0].set_yticks(range(len(order)), [drawable(feature_name(shap.names[j]), 36) for j in order], fontsize=7)
+    every[0].set_ylim(len(order) - 0.4, -0.6)
+    figure.supxlabel(f"SHAP value, {drawable(shap.output_name)}", fontsize=8.5)
+    if shap.features is not None:
+        bar = figure.colorbar(ScalarMappable(cmap=colours), ax=list(every), fraction=0.02, pad=0.01, aspect=40)
+        bar.set_ticks([0, 1], labels=["low", "high"])
+        bar.set_label("Feature value (rank)", labelpad=-8)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks scaled to 0..1, ties shared, missing values in the middle."""
+    from scipy.stats import rankdata
+
+    filled = np.where(np.isfinite(values), values, np.nanmedian(values) if np.isfinite(values).any() else 0)
+    return (rankdata(filled) - 1) / max(len(values) - 1, 1)
+
+
+def swarm(x: np.ndarray, bins: int = 60, width: float = 0.38) -> np.ndarray:
+    """Vertical offsets, at most `width`, that spread points of like value, shape (n,).
+
+    >>> swarm(np.array([0.0, 0.0, 0.0, 1.0])).round(2).tolist()
+    [0.0, -0.38, 0.38, 0.0]
+    """
+    span = np.ptp(x) or 1.0
+    places = np.floor((x - x.min()) / span * (bins - 1)).astype(int)
+    offsets = np.zeros(len(x))
+    most = max(np.bincount(places).max(), 2)
+    for place in np.unique(places):
+        here = np.flatnonzero(places == place)
+        steps = (np.arange(len(here)) + 1) // 2 * np.where(np.arange(len(here)) % 2, -1, 1)
+        offsets[here] = steps * 2 * width / max(most - 1, 1)
+    return np.clip(offsets, -width, width)
+
+
+def decision_cases(shap: Shap) -> list[int]:
+    """One row per class: the case of that class with the median output for it (any case without `y_true`)."""
+    K = shap.output.shape[1]
+    if shap.y_true is None:
+        return [int(np.argmax(shap.output[:, k])) for k in range(K)]
+    rows = []
+    for k in range(K):
+        here = np.flatnonzero(np.asarray(shap.y_true) == k)
+        if len(here):
+            rows.append(int(here[np.argsort(shap.output[here, k], kind="stable")[len(here) // 2]]))
+    return rows
+
+
+def shap_decision(data: ReportInput) -> Figure | None:
+    """Decision plots: the output of each class summed up feature by feature, one case per class (paper Fig 8)."""
+    shap = data.shap
+    if shap is None or not (rows := decision_cases(shap)):
+        return None
+    order = importance_order(shap)[:MOST]
+    figure = new_figure(1.3 + 0.2 * len(order))
+    every = figure.subplots(1, len(rows), sharey=True, sharex=True, squeeze=False)[0]
+    for axes, row in zip(every, rows, strict=True):
+        _decision_panel(axes, shap, row, order, data)
+    names = [drawable(feature_name(shap.names[j]), 36) for j in order]
+    every[0].set_yticks(np.arange(len(order) + 1), ["all other features", *names[::-1]], fontsize=7)
+    figure.supxlabel(f"Output, {drawable(shap.output_name)}", fontsize=8.5)
+    handles, labels = every[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
+    return figure
+
+
+def _decision_panel(axes: Axes, shap: Shap, row: int, order: np.ndarray, data: ReportInput) -> None:
+    """Lines from the base (bottom) to the output (top); the features outside `order` come first, in one step."""
+    steps = shap.values[row]
+    rest = np.delete(steps, order, axis=0).sum(axis=0)
+    climb = np.vstack([np.zeros(steps.shape[1]), rest[None], steps[order[::-1]]]).cumsum(axis=0) + shap.base
+    height = np.r_[-0.5, np.arange(len(order) + 1) + 0.5]
+    for k in _drawn_classes(shap):
+        name = drawable(class_name(k, data.classes, data.outcome), 26)
+        axes.plot(climb[:, k], height, color=colour(k), ls=line(k), label=name, marker="o", ms=1.8)
+        axes.axvline(shap.base[k], color=colour(k), lw=0.6, alpha=0.4)
+    true = "" if shap.y_true is None else f"\ntrue {class_name(int(shap.y_true[row]), data.classes, '')}"
+    axes.set_title(f"{drawable(shap.case_ids[row], 22)}{true}", fontsize=8)
+    axes.set_ylim(-0.6, len(order) + 0.7)
+    grid(axes)
+
+
+def nomogram(chart: Nomogram) -> Figure:
+    """Points per predictor, total points, and the probability axes below (H2)."""
+    lines = [("Points", [(f"{p:.0f}", float(p)) for p in range(0, 101, 10)]), *chart.scales]
+    count = len(lines) + 1 + len(chart.axes)
+    figure = new_figure(0.35 + 0.47 * count)
+    top, bottom = figure.subplots(2, 1, height_ratios=[len(lines), 1 + len(chart.axes)])
+    _scales(top, lines, (0, 100))
+    low, high = chart.total
+    total = [(f"{t:g}", float(t)) for t in _round_ticks(low, high)]
+    axes = [(name, [(f"{p:g}", t) for p, t in ticks if low <= t <= high]) for name, ticks in chart.axes]
+    _scales(bottom, [("Total points", total), *axes], (low, high))
+    return figure
+
+
+def _round_ticks(low: float, high: float) -> np.ndarray:
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(nbins=10, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return ticks[(ticks >= low - 1e-9) & (ticks <= high + 1e-9)]
+
+
+def _scales(axes: Axes, lines: Sequence[tuple[str, Sequence[tuple[str, float]]]], limits: tuple[float, float]) -> None:
+    """Ruled lines with ticks; a tick text too close to the one before is left out, and rows alternate nothing."""
+    axes.set(xlim=limits, ylim=(len(lines) - 0.35, -0.75))
+    axes.set_yticks(range(len(lines)), [drawable(feature_name(name), 34) for name, _ in lines])
+    axes.tick_params(length=0)
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
+    gap = (limits[1] - limits[0]) * 0.012
+    for row, (_, ticks) in enumerate(lines):
+        places = [x for _, x in ticks]
+        if not places:
+            continue
+        axes.plot([min(places), max(places)], [row, row], color=INK, lw=1)
+        for x in np.linspace(*limits, 11) if row == 0 else ():
+            axes.axvline(x, color=PALE, lw=0.5, zorder=0)
+        end = -np.inf
+        for text, x in sorted(ticks, key=lambda tick: tick[1]):
+            axes.plot([x, x], [row, row + 0.13], color=INK, lw=0.8)
+            half = 0.0058 * len(str(text)) * (limits[1] - limits[0])
+            if x - half > end + gap:
+                axes.text(x, row + 0.17, drawable(text, 16), ha="center", va="top", fontsize=6.8)
+                end = x + half

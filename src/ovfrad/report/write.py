@@ -1,0 +1,133 @@
+"""Write the report of one run: tables as CSV, figures as SVG and PNG, one HTML page; all or nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ovfrad.report.blocks import Section
+from ovfrad.report.inputs import ReportInput
+from ovfrad.report.opening import weights_text
+from ovfrad.report.sections import sections
+from ovfrad.report.style import house_style, save, slug
+from ovfrad.report.words import RESEARCH_ONLY
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Figures with photographs or many points are written at this resolution to stay small.
+_PHOTO_DPI = {"roi_montage": 220, "mesh": 220}
+
+
+def write_report(data: ReportInput, folder: Path, progress: Callable[[str], Any] | None = None) -> Path:
+    """Write `tables/*.csv`, `figures/*.{svg,png}` and `report.html` into `folder`.
+
+    Everything is made beside its place first and moved there when complete; `report.html` comes last.
+
+    Parameters
+    ----------
+    data : ReportInput
+    folder : Path
+        Run folder; created when absent.
+    progress : callable, optional
+        Called with the name of each figure before it is drawn.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    from ovfrad.report.html import render
+
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Path(mkdtemp(prefix=".report-", dir=folder))
+    try:
+        (made / "tables").mkdir()
+        (made / "figures").mkdir()
+        drawn = draw_all(data, made / "figures", progress)
+        parts = sections(data, frozenset(drawn))
+        write_tables(data, parts, made / "tables")
+        (made / "report.html").write_text(render(data, parts, made / "figures"), encoding="utf-8")
+        _move(made, folder)
+    finally:
+        shutil.rmtree(made)
+    return folder / "report.html"
+
+
+def _move(made: Path, folder: Path) -> None:
+    """Put the new files in place of the old ones, the page last."""
+    for name in ("tables", "figures"):
+        if (folder / name).exists():
+            (folder / name).rename(made / f"old-{name}")
+        (made / name).rename(folder / name)
+    (made / "report.html").replace(folder / "report.html")
+
+
+def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
+    """Name and drawing of every figure that the input may allow."""
+    from ovfrad.report import figures_cases, figures_explain, figures_results, figures_selection
+
+    for name in ("flow_chart", "montage", "mesh"):
+        yield {"montage": "roi_montage"}.get(name, name), partial(getattr(figures_cases, name), data)
+    for arm, trace in data.selection.items():
+        yield f"lasso_{slug(arm)}", partial(figures_selection.lasso, trace)
+        yield f"rad_score_{slug(arm)}", partial(figures_selection.rad_score, trace)
+    for name in ("roc", "all_models", "confusion", "reliability", "decision_curves"):
+        yield name, partial(getattr(figures_results, name), data)
+    for name in ("shap_bar", "shap_beeswarm", "shap_decision"):
+        yield name, partial(getattr(figures_explain, name), data)
+    if data.nomogram is not None:
+        yield "nomogram", partial(figures_explain.nomogram, data.nomogram)
+
+
+def draw_all(data: ReportInput, folder: Path, progress: Callable[[str], Any] | None = None) -> list[str]:
+    """Draw every figure for which there is something to draw; return their names."""
+    version = data.run.get("version", "")
+    footer = " · ".join(filter(None, [f"ovfrad {version}".strip(), data.study, weights_text(data), RESEARCH_ONLY]))
+    drawn = []
+    with house_style():
+        for name, draw in drawings(data):
+            if progress is not None:
+                progress(name)
+            figure = draw()
+            if figure is not None:
+                save(figure, folder, name, footer, dpi=_PHOTO_DPI.get(name, 300))
+                drawn.append(name)
+    return drawn
+
+
+def write_tables(data: ReportInput, parts: list[Section], folder: Path) -> None:
+    """Write each table as shown, and a README that says what the files are."""
+    lines = []
+    for block in (b for part in parts for b in part.blocks if b.kind == "table" and b.table is not None):
+        assert block.table is not None
+        spreadsheet_safe(block.table).to_csv(folder / f"{block.name}.csv", index=False, encoding="utf-8")
+        lines.append(f"{block.name}.csv: {block.title} {block.text}".strip())
+    notes = " · ".join(filter(None, [weights_text(data), RESEARCH_ONLY]))
+    head = f"Tables of the study {data.study}, as shown in report.html. {notes}."
+    (folder / "README.txt").write_text("\n".join([head, "", *lines, ""]), encoding="utf-8")
+
+
+def spreadsheet_safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text that a spreadsheet would run as a formula gets a leading apostrophe; control characters become `?`.
+
+    >>> spreadsheet_safe(pd.DataFrame({"id": ["=cmd()", "-0.31 (no interval)", "-2.8"]}))["id"].tolist()
+    ["'=cmd()", '-0.31 (no interval)', '-2.8']
+    """
+    out = frame.map(_safe)
+    out.columns = [_safe(str(c)) for c in frame.columns]
+    return out
+
+
+def _safe(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = "".join(c if c.isprintable() or c == "\n" else "?" for c in value)
+    formula = text[:1] in ("=", "@") or (text[:1] in ("+", "-") and not text[1:2].isdigit())
+    return f"'{text}" if formula else text
