@@ -84,8 +84,8 @@ def _indexed(table: pd.DataFrame, path: Path, settings: StudySettings) -> pd.Dat
             f"case {patient} {vertebra}" if vertebra != "-" else f"patient {patient} (the table has no vertebra column)"
         )
         raise InputError("E_CASE_TWICE", where, f"{what} stands twice", "keep one row per vertebra")
-    if "location" not in table.columns and (out.index.get_level_values("vertebra") != "-").all():
-        first = out.index.get_level_values("vertebra").str[0]
+    first = out.index.get_level_values("vertebra").str[0]
+    if out["location"].isna().all() and (first != "-").all():
         out["location"] = first.map({"C": "cervical", "T": "thoracic", "L": "lumbar"})
     return out
 

@@ -65,8 +65,12 @@ class Study:
         return next((c for c in candidates if c in self.cases and self.cases[c].notna().all()), None)
 
 
-def load(path: Path, recipe: str | None = None) -> Study:
-    """Read and check a study under `recipe` (default: the one its file names)."""
+def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study:
+    """Read and check a study under `recipe` (default: the one its file names).
+
+    Without `labels` the outcome is neither read nor asked for, and cases have neither `cohort` by rule nor `y`: enough
+    to extract features.
+    """
     path = path / "study.yaml" if path.is_dir() else path
     settings = file.resolve(file.read_yaml(path), path, recipe)
     _check_settings(settings, path)
@@ -76,6 +80,8 @@ def load(path: Path, recipe: str | None = None) -> Study:
     if cases.empty:
         raise InputError("E_TABLE_EMPTY", table, "every case is excluded", "leave some in")
     case_list = _hash_without_outcome(cases, settings.outcome.column)
+    if not labels:
+        return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, (), case_list)
     values = outcome(cases, table, settings)
     cases["cohort"] = assign(cases, values, settings.cohorts, settings.seed, table)
     classes = _classes(values, settings, table)

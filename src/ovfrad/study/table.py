@@ -131,10 +131,16 @@ def _value(text: str | None, kind: str, where: str, column: str) -> object:
         accepted, found = ", ".join(SCHEMES), text if text in SCHEMES else None
     else:
         name = text.upper().replace("TH", "T")
-        accepted, found = "a name like T12 or L1", name if name in VERTEBRAE else None
+        accepted, found = "a name like T12 or L1, or - for a level not known", _level(name)
     if found is None:
         raise InputError("E_CELL", where, f"{column} is {text!r}", f"write {accepted}")
     return found
+
+
+def _level(name: str) -> str | None:
+    """A vertebra, or `-`, `-2`, .. for a level not known."""
+    unknown = name == "-" or (name[:1] == "-" and name[1:].isdigit())
+    return name if name in VERTEBRAE or unknown else None
 
 
 def _number(text: str, kind: str, where: str, column: str) -> float:

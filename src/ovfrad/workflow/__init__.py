@@ -1,0 +1,1 @@
+"""The steps of a study over its run folder: features, fit, evaluate, explain, report."""

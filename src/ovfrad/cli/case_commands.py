@@ -1,0 +1,137 @@
+"""Commands over one case: `inspect`, `radiomics`, `astlof`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ovfrad.cli.app import app
+from ovfrad.cli.console import print_table
+from ovfrad.errors import InputError
+
+Image = Annotated[Path, typer.Argument(help="CT: a NIfTI, NRRD or MHA file, or the folder of a DICOM series.")]
+Mask = Annotated[Path, typer.Argument(help="Mask of the vertebra: NIfTI, NRRD or MHA.")]
+Label = Annotated[int | None, typer.Option(help="Label of the vertebra in the mask.")]
+Vertebra = Annotated[str | None, typer.Option(help="Vertebra by name, such as L1; needs --scheme.")]
+Scheme = Annotated[str | None, typer.Option(help="Label scheme: verse, totalsegmentator, totalsegmentator_v1.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+class Profile(StrEnum):
+    """Conventions of the features."""
+
+    pyradiomics = "pyradiomics"
+    ibsi = "ibsi"
+
+
+class Format(StrEnum):
+    """Output of `radiomics`."""
+
+    csv = "csv"
+    json = "json"
+
+
+def chosen_label(mask: Path, label: int | None, vertebra: str | None, scheme: str | None) -> int | None:
+    """Label by number, or by name under a stated scheme; None where neither is given."""
+    from ovfrad.astlof import label_of
+
+    if label is not None and vertebra is not None:
+        raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
+    if vertebra is None:
+        return label
+    if scheme is None:
+        remedy = "add --scheme verse, totalsegmentator or totalsegmentator_v1: their numbers clash"
+        raise InputError("E_MASK_SCHEME", mask, f"vertebra {vertebra} has no number without a scheme", remedy)
+    try:
+        return label_of(vertebra, scheme)
+    except ValueError as error:
+        raise InputError("E_MASK_LABEL", mask, str(error), "correct --vertebra or --scheme") from None
+
+
+@app.command()
+def inspect(
+    image: Image, mask: Mask, label: Label = None, vertebra: Vertebra = None, scheme: Scheme = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Show geometry and intensity of one case as it is stored."""
+    from ovfrad import imaging
+    from ovfrad.workflow.folder import plain
+
+    number = chosen_label(mask, label, vertebra, scheme)
+    roi = imaging.read_roi(image, mask, label=number, case_id=mask.name, margin_mm=15.0)
+    facts = imaging.inspect(roi)
+    if as_json:
+        print(json.dumps(plain(facts), indent=1))
+        return
+    print_table([
+        ("voxels", f"{facts['voxels']:,}"),
+        ("volume", f"{facts['volume_mm3'] / 1000:.2f} ml"),
+        ("mean (SD)", f"{facts['mean_hu']:.1f} ({facts['sd_hu']:.1f}) HU"),
+        ("range", f"{facts['min_hu']:.0f} to {facts['max_hu']:.0f} HU"),
+        ("centroid LPS", " ".join(f"{v:.1f}" for v in facts["centroid_lps"]) + " mm"),
+        ("spacing", " x ".join(f"{v:.3g}" for v in facts["spacing_mm"]) + " mm"),
+        ("warnings", "; ".join(facts["warnings"]) or "none"),
+    ])  # fmt: skip
+
+
+@app.command()
+def radiomics(
+    image: Annotated[Path | None, typer.Argument(help="CT.")] = None,
+    mask: Annotated[Path | None, typer.Argument(help="Mask.")] = None,
+    label: Label = None,
+    settings: Annotated[Path | None, typer.Option(help="PyRadiomics parameter file (YAML).")] = None,
+    profile: Annotated[Profile, typer.Option(help="`ibsi` is not there yet.")] = Profile.pyradiomics,
+    output: Annotated[Format, typer.Option("--format", help="One row of CSV, or one flat JSON object.")] = Format.csv,
+    listing: Annotated[bool, typer.Option("--list", help="List the features with formula, IBSI tag and unit.")] = False,
+) -> None:
+    """Extract PyRadiomics' features of the original image, on the stored axes."""
+    from ovfrad import imaging
+    from ovfrad import radiomics as engine
+    from ovfrad.study.settings import Radiomics
+
+    if listing:
+        print(engine.describe().to_csv(index=False), end="")
+        return
+    if image is None or mask is None:
+        raise InputError("E_USAGE", "ovfrad radiomics", "IMAGE and MASK are needed", "or --list")
+    if profile is Profile.ibsi:
+        raise InputError("E_PROFILE", "ovfrad radiomics", "profile ibsi is not there yet", "use --profile pyradiomics")
+    parameters = engine.read_parameters(settings) if settings is not None else None
+    chosen = label if label is not None or parameters is None else parameters.label
+    roi = imaging.read_roi(image, mask, label=chosen, case_id=mask.name, margin_mm=None)
+    values = engine.extract(roi, Radiomics() if parameters is None else parameters.settings)
+    if parameters is not None:
+        values = values[parameters.names]
+    if output is Format.json:
+        print(json.dumps({name: float(value) for name, value in values.items()}, indent=1))
+    else:
+        print(values.to_frame().T.to_csv(index=False), end="")
+
+
+@app.command()
+def astlof(
+    morphology: Annotated[int, typer.Option(help="0 normal, 1 compression, 2 burst.")],
+    mri: Annotated[int, typer.Option(help="0 normal, 1 high signal, 2 vacuum or fluid sign.")],
+    t_score: Annotated[float, typer.Option(help="DXA T-score, SD.")],
+    pain: Annotated[int, typer.Option(help="0 none, 1 positional, 2 persistent or neurological.")],
+    as_json: AsJson = False,
+) -> None:
+    """Score one vertebra: points per item, total, class, treatment."""
+    from ovfrad.astlof import TREATMENT, AstlofScore, bone_density_points
+
+    try:
+        score = AstlofScore(morphology, mri, bone_density_points(t_score), pain)
+    except ValueError as error:
+        raise InputError("E_ASTLOF", "ovfrad astlof", str(error).rstrip("."), "see `ovfrad astlof --help`") from None
+    content = {
+        "morphology": score.morphology, "mri": score.mri, "bone_density": score.bone_density, "pain": score.pain,
+        "total": score.total, "class": int(score.treatment_class), "treatment": TREATMENT[score.treatment_class],
+    }  # fmt: skip
+    if as_json:
+        print(json.dumps(content, indent=1))
+    else:
+        print_table([(name.replace("_", " "), str(value)) for name, value in content.items()])

@@ -1,0 +1,199 @@
+"""The unlearned line of one case: read, prepare, radiomics, patch; a pure function of its files and settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovfrad import __version__
+from ovfrad.errors import InputError, InputWarning
+from ovfrad.study.settings import Deep, Imaging, Radiomics
+
+#: Raised whenever the same files and settings would give other numbers than before.
+CACHE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CaseTask:
+    """What one worker needs to know of a case."""
+
+    patient_id: str
+    vertebra: str
+    ct: Path
+    mask: Path
+    label: int | None
+    mask2: Path | None
+    label2: int | None
+    imaging: Imaging
+    radiomics: tuple[Radiomics, ...]
+    deep: Deep
+
+    @property
+    def case_id(self) -> str:
+        """Name of the case in messages."""
+        return f"{self.patient_id} {self.vertebra}"
+
+    def key(self) -> str:
+        """Content hash of the files and of every setting that the result depends on."""
+        settings = [self.imaging, *self.radiomics, self.deep]
+        shown = [s.model_dump(mode="json", exclude={"arms"}) for s in settings]
+        sha = hashlib.sha256(json.dumps([CACHE_VERSION, __version__, self.label, self.label2, shown]).encode())
+        for path in (self.ct, self.mask, self.mask2):
+            sha.update(b"\0")
+            for file in _files(path):
+                sha.update(file.name.encode())
+                sha.update(file.read_bytes())
+        return sha.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class CaseFeatures:
+    """What one case gives; `error` is set, and the rest empty, where it was refused.
+
+    Attributes
+    ----------
+    rows : dict
+        Recipe intensities ("hu", "zscore") -> reader ("1", "2") -> features by name.
+    patch : ndarray or None
+        float32 (3, size, size), bone window 0..1.
+    pictures : dict of ndarray
+        Central slices with the mask, for the montage: uint8 grey, bool contour.
+    voxels : str
+        Hash of the region's HU after preparation: equal for the same voxels stored another way.
+    facts : dict
+        Acquisition facts and flags.
+    warnings : list of str
+    """
+
+    case: tuple[str, str]
+    rows: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    patch: np.ndarray | None = None
+    pictures: dict[str, np.ndarray] = field(default_factory=dict)
+    voxels: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    error: str | None = None
+
+
+def _files(path: Path | None) -> list[Path]:
+    if path is None or not path.exists():
+        return []
+    return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+
+
+def run_case(task: CaseTask) -> CaseFeatures:
+    """All unlearned results of a case; a fault of its files is returned, not raised, and warnings travel along."""
+    case = (task.patient_id, task.vertebra)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InputWarning)
+        try:
+            result = _extract(task)
+        except InputError as error:
+            return CaseFeatures(case, error=str(error))
+    told = [f"{task.case_id}: {w.message}" for w in caught if issubclass(w.category, InputWarning)]
+    result.warnings.extend(told)
+    return result
+
+
+def _extract(task: CaseTask) -> CaseFeatures:
+    from ovfrad import deep, imaging
+
+    roi = imaging.read_roi(task.ct, task.mask, label=task.label, case_id=task.case_id, margin_mm=task.imaging.margin_mm)
+    facts = {**roi.acquisition, **imaging.flags(roi, task.imaging)}
+    if facts.get("metal") and task.imaging.metal == "exclude":
+        limit = f"{task.imaging.metal_hu:g} HU"
+        raise InputError(
+            "E_METAL", task.ct, f"voxels above {limit} in or next to the mask", "imaging.metal: keep keeps it"
+        )
+    prepared = imaging.prepare(roi, task.imaging)
+    rows = _radiomics(prepared, task, "1")
+    if task.mask2 is not None:
+        second = imaging.read_roi(
+            task.ct, task.mask2, label=task.label2, case_id=task.case_id, margin_mm=task.imaging.margin_mm
+        )
+        for name, readers in _radiomics(imaging.prepare(second, task.imaging), task, "2").items():
+            rows[name].update(readers)
+    inside = np.rint(prepared.ct.array[prepared.mask.array]).astype(np.int16)
+    return CaseFeatures(
+        (task.patient_id, task.vertebra),
+        rows=rows,
+        patch=deep.patch(prepared, task.deep, task.imaging.window_hu),
+        pictures=_pictures(prepared, task.imaging),
+        voxels=hashlib.sha256(inside.tobytes()).hexdigest(),
+        facts=facts,
+    )
+
+
+def _radiomics(roi: Any, task: CaseTask, reader: str) -> dict[str, dict[str, dict[str, float]]]:
+    from ovfrad import radiomics
+
+    return {s.intensities: {reader: radiomics.extract(roi, s).to_dict()} for s in task.radiomics}
+
+
+def _pictures(roi: Any, settings: Imaging) -> dict[str, np.ndarray]:
+    """Slices of largest mask area in three planes, head up, and the mask's outline on them."""
+    from ovfrad import imaging
+
+    grey = (255 * imaging.bone_window(roi.ct.array, settings.window_hu)).astype(np.uint8)
+    pictures: dict[str, np.ndarray] = {}
+    for axis, plane in enumerate(("axial", "coronal", "sagittal")):
+        at = int(np.argmax(roi.mask.array.sum(axis=tuple(a for a in range(3) if a != axis))))
+        image, mask = (np.take(array, at, axis=axis) for array in (grey, roi.mask.array))
+        if plane != "axial":  # rows run from foot to head in LPS
+            image, mask = image[::-1], mask[::-1]
+        pictures[plane], pictures[f"{plane}_mask"] = image, mask
+    return pictures
+
+
+def save(result: CaseFeatures, path: Path) -> None:
+    """One .npz without pickled objects; arrays beside a JSON text."""
+    text = json.dumps(
+        {"case": result.case, "rows": result.rows, "voxels": result.voxels, "facts": result.facts,
+         "warnings": result.warnings}
+    )  # fmt: skip
+    arrays = {f"picture_{name}": picture for name, picture in result.pictures.items()}
+    with path.open("wb") as file:
+        np.savez_compressed(file, json=np.array(text), patch=result.patch, **arrays)
+
+
+def load(path: Path) -> CaseFeatures:
+    """What `save` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        content = json.loads(str(stored["json"]))
+        pictures = {n.removeprefix("picture_"): stored[n] for n in stored.files if n.startswith("picture_")}
+        patch = stored["patch"]
+    return CaseFeatures(
+        tuple(content["case"]),
+        content["rows"],
+        patch,
+        pictures,
+        content["voxels"],
+        content["facts"],
+        content["warnings"],
+    )
+
+
+def tasks(cases: pd.DataFrame, imaging: Imaging, radiomics: tuple[Radiomics, ...], deep: Deep) -> list[CaseTask]:
+    """One task per row of a case table (`study.cases`)."""
+    return [
+        CaseTask(
+            patient_id, vertebra, row["ct"], row["mask"], _whole(row["mask_label"]), _path(row["mask_reader2"]),
+            _whole(row["mask_label_reader2"]), imaging, radiomics, deep,
+        )
+        for (patient_id, vertebra), row in cases.iterrows()
+    ]  # fmt: skip
+
+
+def _whole(value: Any) -> int | None:
+    return None if pd.isna(value) else int(value)
+
+
+def _path(value: Any) -> Path | None:
+    return None if value is None or (isinstance(value, float) and np.isnan(value)) else Path(value)

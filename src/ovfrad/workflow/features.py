@@ -1,0 +1,212 @@
+"""Features of every case of a study: in parallel, cached by content, bad cases set aside by name."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovfrad.errors import InputError
+from ovfrad.study import Study
+from ovfrad.study.settings import Radiomics
+from ovfrad.workflow import case as one
+from ovfrad.workflow.folder import Progress, RunFolder
+
+READERS = ["patient_id", "vertebra", "reader"]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyFeatures:
+    """Features of a study's cases.
+
+    Attributes
+    ----------
+    tables : dict
+        Intensities ("hu", "zscore", or "table") -> DataFrame with index (patient_id, vertebra, reader).
+    cases : DataFrame
+        `study.cases` without the quarantined, with `voxels` and the facts and flags of the images as columns.
+    quarantine : DataFrame
+        patient_id, vertebra, error.
+    weights : dict
+        Arm -> {description, layout, sha256}.
+    pictures : dict
+        Case -> arrays of `CaseFeatures.pictures`.
+    warnings : list of str
+    """
+
+    tables: dict[str, pd.DataFrame]
+    cases: pd.DataFrame
+    quarantine: pd.DataFrame
+    weights: dict[str, dict[str, Any]]
+    pictures: dict[tuple[str, str], dict[str, np.ndarray]]
+    warnings: list[str]
+
+
+def extract_study(
+    study: Study, folder: RunFolder, radiomics: tuple[Radiomics, ...], progress: Progress, processes: int | None = None
+) -> StudyFeatures:
+    """Features of all cases; a feature-table study hands its own table on."""
+    if study.features is not None:
+        index = [(*case, "1") for case in study.features.index]
+        table = study.features.set_axis(pd.MultiIndex.from_tuples(index, names=READERS))
+        none = pd.DataFrame({"patient_id": [], "vertebra": [], "error": []})
+        return StudyFeatures({"table": table}, study.cases, none, {}, {}, [])
+    backbones = {name: _backbone(name, study) for name in study.settings.deep.arms}
+    settings = study.settings
+    tasks = one.tasks(study.cases, settings.imaging, radiomics, settings.deep)
+    results = list(_run(tasks, folder, progress, processes))
+    good = [result for result in results if result.error is None]
+    if not good:
+        fault = f"all {len(results)} cases were refused (first: {results[0].error})"
+        raise InputError("E_CASES_NONE", study.table, fault, "correct the files; `ovfrad inspect` shows one case")
+    deep, weights = _deep(good, backbones, study, folder, progress)
+    return StudyFeatures(
+        tables={s.intensities: _table(good, s.intensities, deep) for s in radiomics},
+        cases=_cases(study.cases, good),
+        quarantine=pd.DataFrame(
+            [(*r.case, r.error) for r in results if r.error is not None], columns=["patient_id", "vertebra", "error"]
+        ),
+        weights=weights,
+        pictures={result.case: result.pictures for result in good},
+        warnings=[line for result in good for line in result.warnings],
+    )
+
+
+def _run(
+    tasks: list[one.CaseTask], folder: RunFolder, progress: Progress, processes: int | None
+) -> Iterator[one.CaseFeatures]:
+    """Results in the order of the tasks, from the cache or from one process per core."""
+    processes = min(processes or os.cpu_count() or 1, len(tasks))
+    cache = folder.cache / "cases"
+    cache.mkdir(exist_ok=True)
+    done: dict[int, one.CaseFeatures] = {}
+    progress("features", 0, len(tasks))
+    with _executor(processes) as pool:
+        waiting = {pool.submit(_cached, task, cache): n for n, task in enumerate(tasks)}
+        try:
+            for future in as_completed(waiting):
+                done[waiting[future]] = future.result()
+                progress("features", len(done), len(tasks))
+        except BrokenProcessPool:
+            fault = f"a worker process was killed after {len(done)} of {len(tasks)} cases"
+            remedy = "most likely memory ran out; run again, it goes on from there"
+            raise InputError("E_WORKER", folder.path, fault, remedy) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return iter(done[n] for n in range(len(tasks)))
+
+
+@contextlib.contextmanager
+def _executor(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that share nothing with this one (torch and BLAS threads do not survive a fork)."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_single_threaded) as pool:
+        yield pool
+
+
+def _single_threaded() -> None:
+    import SimpleITK
+    from threadpoolctl import threadpool_limits
+
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    threadpool_limits(1)
+
+
+def _cached(task: one.CaseTask, cache: Path) -> one.CaseFeatures:
+    """One case from the cache, or computed and stored there."""
+    path = cache / f"{task.key()}.npz"
+    if path.is_file():
+        with contextlib.suppress(ValueError, KeyError, OSError, EOFError):  # a cache that cannot be read is made anew
+            stored = one.load(path)
+            if stored.case == (task.patient_id, task.vertebra):
+                return stored
+    result = one.run_case(task)
+    if result.error is None:
+        beside = path.with_name(f".{os.getpid()}.{path.name}")
+        one.save(result, beside)
+        beside.replace(path)
+    return result
+
+
+def _backbone(arm: str, study: Study) -> Any:
+    """Network of an arm, read before the cases so that a bad weights file is refused at once; None without one."""
+    from ovfrad.deep import weights
+
+    settings = study.settings.deep.arms[arm]
+    if settings.weights == "none":
+        return None
+    if settings.weights == "random":
+        return weights.load("random", settings.seed)
+    return weights.load(study.path.parent / settings.weights, settings.seed)
+
+
+def _deep(
+    good: list[one.CaseFeatures], backbones: dict[str, Any], study: Study, folder: RunFolder, progress: Progress
+) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+    """Deep features of all arms side by side, index (patient_id, vertebra), and what their weights are."""
+    from ovfrad import deep
+
+    index = pd.MultiIndex.from_tuples([result.case for result in good], names=READERS[:2])
+    frames, weights = [pd.DataFrame(index=index)], {}
+    patches = np.stack([result.patch for result in good if result.patch is not None])
+    with_network = [name for name, backbone in backbones.items() if backbone is not None]
+    for n, (name, backbone) in enumerate(backbones.items()):
+        if backbone is None:
+            weights[name] = {"description": "no network: radiomics alone", "layout": None, "sha256": None}
+            continue
+        progress("deep features", n, len(with_network))
+        values = deep.features(patches, backbone, study.settings.deep.arms[name].normalise)
+        columns = [f"deep_{name}_{j:04d}" for j in range(values.shape[1])]
+        frames.append(pd.DataFrame(values.astype(float), index=index, columns=columns))
+        weights[name] = {
+            "description": backbone.description, "layout": backbone.layout, "sha256": backbone.sha256
+        }  # fmt: skip
+        progress("deep features", n + 1, len(with_network))
+    return pd.concat(frames, axis=1), weights
+
+
+def _table(good: list[one.CaseFeatures], intensities: str, deep: pd.DataFrame) -> pd.DataFrame:
+    """Radiomics of all readers with the deep features beside the first reader's."""
+    keys, rows = [], []
+    for result in good:
+        for reader, features in result.rows[intensities].items():
+            keys.append((*result.case, reader))
+            rows.append(features)
+    radiomics = pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(keys, names=READERS))
+    first = deep.set_axis(pd.MultiIndex.from_tuples([(*case, "1") for case in deep.index], names=READERS))
+    return radiomics.join(first)
+
+
+def _cases(cases: pd.DataFrame, good: list[one.CaseFeatures]) -> pd.DataFrame:
+    """Cases that were not refused, with the facts of their images."""
+    facts = pd.DataFrame(
+        [{**result.facts, "voxels": result.voxels} for result in good],
+        index=pd.MultiIndex.from_tuples([result.case for result in good], names=READERS[:2]),
+    )
+    return cases.loc[facts.index].join(facts, rsuffix="_image")
+
+
+def check_duplicates(study: Study, cases: pd.DataFrame) -> list[dict[str, Any]]:
+    """Pairs of cases with the same voxels; between two cohorts that is an error (A4)."""
+    if "voxels" not in cases:
+        return []
+    pairs = []
+    for _, same in cases.groupby("voxels"):
+        if len(same) < 2:
+            continue
+        names, cohorts = [" ".join(case) for case in same.index], list(same["cohort"])
+        if len(set(cohorts)) > 1:
+            fault = f"{names[0]} ({cohorts[0]}) and {names[-1]} ({cohorts[-1]}) have the same voxels"
+            raise InputError("E_COHORT_VOXELS", study.table, fault, "one of them must go: a copy is no validation")
+        pairs.append({"cases": names, "cohort": cohorts[0]})
+    return pairs
