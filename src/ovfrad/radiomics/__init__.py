@@ -1,0 +1,13 @@
+"""Radiomics: PyRadiomics' features of one region of interest, from our own engine.
+
+>>> import numpy as np
+>>> image = np.arange(64.0).reshape(4, 4, 4)
+>>> features(image, image > 20, (1.0, 1.0, 1.0), bin_width=8)["original_firstorder_Mean"]
+42.0
+"""
+
+from __future__ import annotations
+
+from ovfrad.radiomics.extraction import describe, extract, features, names, zscore
+
+__all__ = ["describe", "extract", "features", "names", "zscore"]

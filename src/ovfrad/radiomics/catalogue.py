@@ -1,0 +1,87 @@
+"""What a feature is: a PyRadiomics name, its IBSI tag and code, its unit and the function that computes it.
+
+Each class of features (`shape`, `firstorder`, ...) is a `FeatureClass`; a feature is a function registered in it,
+and the first paragraph of its docstring is its definition, as `describe` lists it.
+
+>>> shapes = FeatureClass("demo", "a demonstration")
+>>> @shapes.feature("Double", unit="mm")
+... def double(x):
+...     "Twice the input: 2 x."
+...     return 2 * x
+>>> shapes.compute(21.0)
+{'demo_Double': 42.0}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from inspect import cleandoc
+from typing import Any
+
+Formula = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature.
+
+    Attributes
+    ----------
+    name : str
+        PyRadiomics name with its class, e.g. `glcm_Contrast`.
+    formula : callable
+        From the class' input to a number, or to one number a direction, which are averaged.
+    ibsi_tag : str
+        Tag in the IBSI reference table, e.g. `cm_contrast_3D_avg`; empty where IBSI has no such feature.
+    ibsi_code : str
+        Permanent code of the IBSI reference manual, e.g. `ACUI`; empty likewise.
+    unit : str
+        `1` for a pure number, `HU` for the unit of the image, `mm`, `bins` ...
+    note : str
+        Where the value departs from IBSI.
+    """
+
+    name: str
+    formula: Formula
+    ibsi_tag: str = ""
+    ibsi_code: str = ""
+    unit: str = "1"
+    note: str = ""
+
+    @property
+    def definition(self) -> str:
+        """First paragraph of the formula's docstring, in one line."""
+        return " ".join(cleandoc(self.formula.__doc__ or "").split("\n\n")[0].split())
+
+
+@dataclass(frozen=True)
+class FeatureClass:
+    """The features that share one input, in the alphabetical order of PyRadiomics."""
+
+    name: str
+    title: str
+    features: dict[str, Feature] = field(default_factory=dict)
+
+    def feature(self, name: str, tag: str = "", code: str = "", unit: str = "1", note: str = "") -> Callable[..., Any]:
+        """Register a function as the formula of `name`."""
+
+        def register(formula: Formula) -> Formula:
+            full = f"{self.name}_{name}"
+            if full in self.features:
+                raise ValueError(f"{full} is registered twice")
+            self.features[full] = Feature(full, formula, tag, code, unit, note)
+            return formula
+
+        return register
+
+    @property
+    def names(self) -> list[str]:
+        """Names with their class in PyRadiomics' order: by its method names, so `MeanAbsolute..` before `Mean`."""
+        return sorted(self.features, key=lambda name: f"{name}FeatureValue")
+
+    def compute(self, source: Any, only: Collection[str] | None = None) -> dict[str, float]:
+        """Evaluate the features (or those named in `only`) on the class' input; directions are averaged."""
+        chosen = self.names if only is None else [name for name in self.names if name in only]
+        values = {name: self.features[name].formula(source) for name in chosen}
+        return {name: float(v.mean() if hasattr(v, "mean") else v) for name, v in values.items()}
