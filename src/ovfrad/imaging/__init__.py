@@ -1,6 +1,27 @@
 """From stored files to a prepared region of HU: volumes, geometry, resampling, bone window, reading and writing."""
 
+from ovfrad.imaging.flags import flags
+from ovfrad.imaging.geometry import crop, to_lps
+from ovfrad.imaging.inspect import inspect
+from ovfrad.imaging.read import read_mask, read_roi, read_volume
+from ovfrad.imaging.resample import prepare
 from ovfrad.imaging.volume import GRID_TOLERANCE, Roi, Volume
+from ovfrad.imaging.window import bone_window
 from ovfrad.imaging.write import write_dicom_series, write_nifti
 
-__all__ = ["GRID_TOLERANCE", "Roi", "Volume", "write_dicom_series", "write_nifti"]
+__all__ = [
+    "GRID_TOLERANCE",
+    "Roi",
+    "Volume",
+    "bone_window",
+    "crop",
+    "flags",
+    "inspect",
+    "prepare",
+    "read_mask",
+    "read_roi",
+    "read_volume",
+    "to_lps",
+    "write_dicom_series",
+    "write_nifti",
+]

@@ -1,0 +1,119 @@
+"""What a radiologist would remark on: metal, contrast, thick slices, a mask that looks wrong (METHODS B6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovfrad.imaging.geometry import mask_box
+from ovfrad.imaging.volume import Roi, Volume
+
+if TYPE_CHECKING:
+    from ovfrad.study.settings import Imaging
+
+SMALL_ML, LARGE_ML = 1.0, 150.0
+"""ml: the smallest cervical bodies have about 2, a whole large lumbar vertebra with its arch below 120."""
+NEXT_TO_MM = 5.0
+"""Metal this close to the mask's box streaks into it, mm."""
+APART_MM, APART_SHARE = 5.0, 0.05
+"""A second piece counts when it holds this share of the mask and lies this far from the largest piece, mm: fracture
+fragments and arches cut by a mask lie closer."""
+THICKNESS_SLACK = 1.01
+"""A slice of 3.0 mm may be stored as 3.0000002."""
+
+
+def _pieces(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> int:
+    """Number of far-apart pieces of a mask (k, j, i), the largest included."""
+    from scipy import ndimage
+
+    named, n = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if n < 2:
+        return n
+    sizes = np.bincount(named.ravel())[1:]
+    large = [int(p) + 1 for p in np.flatnonzero(sizes >= APART_SHARE * mask.sum())]
+    main = int(sizes.argmax()) + 1
+    away = ndimage.distance_transform_edt(named != main, sampling=spacing[::-1])
+    return 1 + sum(float(away[named == p].min()) > APART_MM for p in large if p != main)
+
+
+def _findings(
+    ct: Volume, mask: Volume, facts: Mapping[str, str | float], metal_hu: float, max_slice_mm: float
+) -> dict[str, tuple[float, bool]]:
+    """Number and verdict of each flag."""
+    near = ct.array[mask_box(mask.array, ct.spacing, NEXT_TO_MM)]
+    thickness = max(float(facts.get("slice_thickness_mm", 0.0)), *ct.spacing)
+    ml = float(mask.array.sum()) * mask.voxel_mm3 / 1000
+    ends = [mask.array.take(end, axis=axis).any() for axis in range(3) for end in (0, -1)]
+    pieces = _pieces(mask.array, ct.spacing)
+    return {
+        "metal": (float(near.max()), bool(near.max() > metal_hu)),
+        "contrast": (0.0, facts.get("contrast") == "yes"),
+        "thick_slices": (thickness, thickness > max_slice_mm * THICKNESS_SLACK),
+        "touches_border": (float(np.sum(ends)), bool(np.any(ends))),
+        "scattered": (float(pieces), pieces > 1),
+        "too_small": (ml, ml < SMALL_ML),
+        "too_large": (ml, ml > LARGE_ML),
+    }
+
+
+def flags(roi: Roi, settings: Imaging) -> dict[str, bool]:
+    """Flags of one region as read (not prepared).
+
+    Parameters
+    ----------
+    roi : Roi
+        With its margin: the border of a crop that was cut is the border of the image.
+    settings : Imaging
+        `metal_hu` and `max_slice_mm` are used.
+
+    Returns
+    -------
+    dict
+        metal (HU above `metal_hu` inside or within 5 mm), contrast (header tag), thick_slices (spacing or stated
+        thickness above `max_slice_mm`), touches_border, scattered (pieces over 5 mm apart), too_small (< 1 ml),
+        too_large (> 150 ml).
+    """
+    found = _findings(roi.ct, roi.mask, roi.acquisition, settings.metal_hu, settings.max_slice_mm)
+    return {name: verdict for name, (_, verdict) in found.items()}
+
+
+def doubts(
+    ct: Volume, mask: Volume, facts: Mapping[str, str | float], ct_path: Path, mask_path: Path, settings: Imaging | None
+) -> list[tuple[str, Path, str, str]]:
+    """The raised flags as arguments of `ovfrad.errors.warn`."""
+    from ovfrad.study.settings import Imaging
+
+    limits = settings or Imaging()
+    found = _findings(ct, mask, facts, limits.metal_hu, limits.max_slice_mm)
+    value = {name: number for name, (number, _) in found.items()}
+    said = {
+        "metal": (
+            "W_METAL", ct_path, f"{value['metal']:.0f} HU inside or next to the mask",
+            f"above {limits.metal_hu:g} HU metal or cement is likely, and its streaks change every feature",
+        ),
+        "contrast": ("W_CONTRAST", ct_path, "its header names a contrast agent", "contrast raises HU in bone"),
+        "thick_slices": (
+            "W_THICK_SLICES", ct_path, f"slices of {value['thick_slices']:.3g} mm",
+            f"above {limits.max_slice_mm:g} mm texture and height are blurred",
+        ),
+        "touches_border": (
+            "W_MASK_BORDER", mask_path, "the region touches the border of the image", "part of the bone may be missing",
+        ),
+        "scattered": (
+            "W_MASK_PIECES", mask_path, f"the region has {value['scattered']:.0f} pieces far apart",
+            "one vertebra is one piece; look at the mask",
+        ),
+        "too_small": (
+            "W_MASK_SMALL", mask_path, f"the region has {value['too_small']:.3g} ml",
+            f"a vertebral body has at least {SMALL_ML:g} ml; look at the mask",
+        ),
+        "too_large": (
+            "W_MASK_LARGE", mask_path, f"the region has {value['too_large']:.4g} ml",
+            f"one vertebra has at most {LARGE_ML:g} ml; look at the mask",
+        ),
+    }  # fmt: skip
+    return [said[name] for name, (_, verdict) in found.items() if verdict]

@@ -1,0 +1,132 @@
+"""Is it a CT in HU, is it a label map, is the region a vertebral body? Each rule with the reason behind it.
+
+A NIfTI file does not say its modality, so the values must: any CT of a trunk has fat (about -100 HU), soft tissue
+(0 to 80) and bone (above 150). A window that misses fat, or a scale without a negative value, is no HU.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovfrad.errors import InputError
+
+HU_LOWEST, HU_HIGHEST = -4096.0, 32767.0
+"""Stored values beyond these are no HU: paddings go to -3024, extended scales end at 30,710 (metal)."""
+PADDING_HU = -1500.0
+"""Below air with noise and overshoot of resampling: padding outside the scanner's field of view."""
+FAT_HU, FAT_SHARE = -30.0, 0.001
+"""A CT has at least this share of voxels below fat's upper limit; MR, PET, masks and unscaled CT have none."""
+BONE_HU = 150.0
+"""Above this lies bone (Hounsfield); an image that never reaches it shows no vertebra."""
+SOFT_HU, SOFT_SHARE, AIR_HU = 250.0, 0.2, -900.0
+"""Share of what is not air that lies within ±250 HU (fat, muscle, blood, marrow): .63 to .93 in the CTs tried;
+a wrong rescale moves it out."""
+FEW_LEVELS, MANY_VOXELS = 256, 50_000
+"""So few different values in so many voxels are a picture exported with 8 bits."""
+ROI_LOWEST, ROI_HIGHEST = -200.0, 2500.0
+"""Mean HU of a region: below is lung or air, above is metal; no bone."""
+ROI_LOW, ROI_HIGH = 0.0, 1000.0
+"""Mean HU of a vertebral body: osteoporotic ones reach down to about 0, cement and dense sclerosis exceed 1000."""
+MOST_LABELS = 255
+"""Different values of a label map; beyond, a picture was given as a mask (label maps of whole bodies have 117)."""
+
+REMEDY = "give the original CT in HU, its rescale applied"
+
+
+def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = False) -> None:
+    """Refuse values that no CT of a spine has.
+
+    Parameters
+    ----------
+    path : Path
+        Named in the message.
+    values : ndarray
+        A fair sample of the image's values, any shape.
+    bits : int
+        Bits of a stored voxel.
+    is_dicom_ct : bool
+        The header says CT, so only the scale is judged.
+    """
+    low, high = float(values.min()), float(values.max())
+    if low < HU_LOWEST or high > HU_HIGHEST:
+        raise InputError("E_CT_VALUES", path, f"values from {low:g} to {high:g} are no HU", REMEDY)
+    if bits == 8:
+        raise InputError("E_CT_8BIT", path, f"stores 8 bits a voxel, {low:g} to {high:g}", REMEDY)
+    fat = float((values < FAT_HU).mean())
+    if fat < FAT_SHARE and not is_dicom_ct:
+        raise InputError(
+            "E_NOT_CT", path,
+            f"values run from {low:g} to {high:g} and {100 * fat:.2g} % lie below {FAT_HU:g}, where a CT shows fat",
+            f"{REMEDY}; MR is not read",
+        )  # fmt: skip
+    if high < BONE_HU:
+        raise InputError("E_NOT_CT", path, f"no value reaches {BONE_HU:g} HU, where bone begins", REMEDY)
+    matter = values[values > AIR_HU]
+    soft = float((np.abs(matter) < SOFT_HU).mean()) if matter.size else 0.0
+    if soft < SOFT_SHARE:
+        raise InputError(
+            "E_CT_SCALE", path, f"only {100 * soft:.2g} % of what is not air lies within ±{SOFT_HU:g} HU",
+            f"soft tissue and marrow lie there; {REMEDY}",
+        )  # fmt: skip
+    if values.size > MANY_VOXELS and np.unique(values).size <= FEW_LEVELS:
+        raise InputError(
+            "E_CT_8BIT", path, f"{values.size} voxels hold only {np.unique(values).size} different values",
+            f"that is a picture of 8 bits; {REMEDY}",
+        )  # fmt: skip
+
+
+def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) -> list[tuple[str, Path, str, str]]:
+    """Refuse a region that is no bone; return what is doubtful as arguments of `ovfrad.errors.warn`."""
+    if float(inside.min()) < PADDING_HU:
+        raise InputError(
+            "E_ROI_PADDING", mask_path, f"covers values of {float(inside.min()):g} HU, outside the scanned field",
+            "draw the mask inside the field of view",
+        )  # fmt: skip
+    mean = float(inside.mean(dtype=np.float64))
+    if not ROI_LOWEST <= mean <= ROI_HIGHEST:
+        raise InputError(
+            "E_ROI_VALUES", mask_path, f"covers tissue of {mean:.0f} HU on average in {ct_path.name}, which is no bone",
+            "check that mask and CT belong together",
+        )  # fmt: skip
+    if ROI_LOW <= mean <= ROI_HIGH:
+        return []
+    fault = f"covers tissue of {mean:.0f} HU on average"
+    return [
+        ("W_ROI_VALUES", mask_path, fault, f"a vertebral body has {ROI_LOW:g} to {ROI_HIGH:g} HU; look at the mask")
+    ]
+
+
+def labels_of(path: Path, array: NDArray[Any]) -> list[int]:
+    """Labels present in a stored mask (zero left out); refuses what is no label map.
+
+    Parameters
+    ----------
+    path : Path
+        Named in the message.
+    array : ndarray, shape (k, j, i)
+        Stored values.
+    """
+    found: set[float] = set()
+    for plane in array:
+        found.update(np.unique(plane).tolist())
+        if len(found) > MOST_LABELS + 1:
+            break
+    values = sorted(found)
+    span = f"values from {values[0]:.4g} to {values[-1]:.4g}"
+    if any(v != int(v) for v in values):
+        raise InputError(
+            "E_MASK_FRACTION",
+            path,
+            f"{span} are not whole numbers",
+            "give labels, not probabilities or a resampled mask",
+        )
+    if values[0] < 0 or len(values) > MOST_LABELS + 1:
+        raise InputError(
+            "E_MASK_VALUES", path, f"{span} are an image's, not labels",
+            f"a mask has 0 outside and up to {MOST_LABELS} positive whole numbers inside",
+        )  # fmt: skip
+    return [int(v) for v in values if v]

@@ -1,0 +1,274 @@
+"""The one place where images are opened: every command reads through `read_roi`, so that none reads otherwise.
+
+An input is read right, read right with a warning that names it, or refused in one line. A mask is never resampled
+onto a CT: it must lie on the CT's grid, in whatever axis order it is stored.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ovfrad.astlof import label_of
+from ovfrad.errors import InputError, warn
+from ovfrad.imaging._source import Source
+from ovfrad.imaging.flags import doubts
+from ovfrad.imaging.geometry import Box, box_affine, crop, grid_fault, mask_box, matched
+from ovfrad.imaging.plausibility import check_ct, check_region, labels_of
+from ovfrad.imaging.volume import Roi, Volume
+
+if TYPE_CHECKING:
+    from ovfrad.study.settings import Imaging
+
+ACCEPTED = "a NIfTI (.nii, .nii.gz), NRRD (.nrrd) or MetaImage (.mha) file"
+SAMPLE = 1_000_000
+"""Voxels, about, on which the values of a CT are judged."""
+
+Note = tuple[str, Path, str, str]
+
+
+def _whole(shape: tuple[int, ...]) -> Box:
+    return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
+
+
+def _open(path: Path, kind: str) -> Source:
+    """Open a file or a series folder by its name; `kind` is CT or mask."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        code, fault = "E_FILE_MISSING", "no such file or folder"
+        if isinstance(error, PermissionError):
+            code, fault = "E_FILE_ACCESS", "may not be read"
+        raise InputError(code, path, fault, f"check the path of the {kind}") from error
+    if stat.S_ISDIR(mode):
+        return _open_folder(path, kind)
+    if not stat.S_ISREG(mode):
+        raise InputError("E_FILE_KIND", path, "is a device, pipe or socket", f"give {ACCEPTED}")
+    try:
+        return _open_file(path, kind)
+    except PermissionError as error:
+        raise InputError("E_FILE_ACCESS", path, "may not be read", f"check the path of the {kind}") from error
+
+
+def _open_folder(path: Path, kind: str) -> Source:
+    from ovfrad.imaging._dicom import modality, open_dicom
+
+    if kind == "CT":
+        return open_dicom(path)
+    raise _not_a_mask(path, modality(path), "is a folder")
+
+
+def _not_a_mask(path: Path, found: str, otherwise: str) -> InputError:
+    names = {"SEG": "is a DICOM SEG", "RTSTRUCT": "is an RTSTRUCT", "CT": "is a CT series"}
+    late = ", which is not supported yet" if found in ("SEG", "RTSTRUCT") else ""
+    return InputError("E_MASK_FORMAT", path, names.get(found, otherwise) + late, f"give the mask as {ACCEPTED}")
+
+
+def _open_file(path: Path, kind: str) -> Source:
+    name = path.name.lower()
+    if name.endswith(".seg.nrrd"):
+        raise InputError(
+            "E_MASK_FORMAT", path, "is a 3D Slicer segmentation, which is not supported yet",
+            "export it as a label map (.nii.gz or .nrrd)",
+        )  # fmt: skip
+    if name.endswith((".nii", ".nii.gz")):
+        from ovfrad.imaging._nifti import open_nifti
+
+        return open_nifti(path)
+    if name.endswith((".nrrd", ".mha")):
+        from ovfrad.imaging._itk import open_itk
+
+        return open_itk(path)
+    with path.open("rb") as stream:
+        is_dicom = name.endswith(".dcm") or stream.read(132)[128:] == b"DICM"
+    if is_dicom and kind == "mask":
+        from ovfrad.imaging._dicom import modality
+
+        raise _not_a_mask(path, modality(path), "is one DICOM file")
+    fault = "is one DICOM file" if is_dicom else "is of no format read here"
+    folder = f"give the folder of a DICOM series or {ACCEPTED}" if kind == "CT" else f"give the mask as {ACCEPTED}"
+    raise InputError("E_FORMAT", path, fault, folder)
+
+
+def _check_finite(source: Source) -> None:
+    """Refuse NaN and infinity anywhere in the image, plane by plane; integers have none."""
+    for k in range(source.shape[0]):
+        plane = source.load((slice(k, k + 1), *_whole(source.shape)[1:]))
+        if plane.dtype.kind != "f":
+            return
+        if not np.isfinite(plane).all():
+            raise InputError(
+                "E_IMAGE_NONFINITE", source.path, "holds NaN or infinite values", "replace them before the export"
+            )
+
+
+def _ct(source: Source, box: Box, require_ct: bool) -> Volume:
+    """Voxels of `box` as float32, judged together with a sample of the whole image (of its slices, for DICOM)."""
+    if source.is_dicom_ct:
+        planes = source.load((box[0], *_whole(source.shape)[1:]))
+        part, sample = planes[(slice(None), *box[1:])], planes[:, ::3, ::3]
+    else:
+        _check_finite(source)
+        step = max(1, round((np.prod(source.shape, dtype=float) / SAMPLE) ** (1 / 3)))
+        part, sample = source.load(box), source.load((slice(None, None, step),) * 3)
+    if require_ct:
+        ends = np.array([part.min(), part.max()], dtype=sample.dtype)
+        check_ct(source.path, np.append(sample.ravel(), ends), source.bits, source.is_dicom_ct)
+    return Volume(np.ascontiguousarray(part, dtype=np.float32), box_affine(source.affine, box))
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read a whole image: NIfTI, NRRD or MetaImage file, or the folder of a DICOM CT series.
+
+    Parameters
+    ----------
+    path : path
+        Nothing is assumed about the values; `read_roi` judges whether they are HU.
+
+    Returns
+    -------
+    Volume
+        float32, axes as stored.
+    """
+    source = _open(Path(path), "CT")
+    for note in source.notes:
+        warn(*note)
+    return _ct(source, _whole(source.shape), require_ct=False)
+
+
+def _chosen(path: Path, present: list[int], label: int | None, vertebra: str | None, scheme: str | None) -> int:
+    """Number of the label to use."""
+    listed = ", ".join(map(str, present))
+    if not present:
+        raise InputError("E_MASK_EMPTY", path, "has no voxel above 0", "give a mask with the vertebra drawn in")
+    named = _by_name(path, vertebra, scheme) if vertebra is not None and scheme is not None else None
+    if None not in (label, named) and label != named:
+        raise InputError(
+            "E_MASK_LABEL", path, f"label {label} was asked for, but {vertebra} is {named} in scheme {scheme}",
+            "name the label or the vertebra, or let them agree",
+        )  # fmt: skip
+    number = label if label is not None else named
+    if number is None and len(present) > 1:
+        raise InputError(
+            "E_MASK_LABEL", path, f"holds the labels {listed} and none was chosen",
+            "name one by its number, or by vertebra and scheme",
+        )  # fmt: skip
+    if number is not None and number not in present:
+        name = f" ({vertebra} in scheme {scheme})" if named is not None else ""
+        raise InputError(
+            "E_MASK_LABEL", path, f"label {number}{name} has no voxel (labels present: {listed})",
+            "name one that is present",
+        )  # fmt: skip
+    return present[0] if number is None else number
+
+
+def _by_name(path: Path, vertebra: str, scheme: str) -> int:
+    try:
+        return label_of(vertebra, scheme)
+    except ValueError as error:
+        raise InputError(
+            "E_MASK_SCHEME",
+            path,
+            str(error).rstrip("."),
+            "name a vertebra (T12, L1) and the scheme of the mask's numbers",
+        ) from error
+
+
+def _mask(path: Path, label: int | None, vertebra: str | None, scheme: str | None) -> tuple[Volume, tuple[Note, ...]]:
+    source = _open(path, "mask")
+    _check_finite(source)
+    array = source.load(_whole(source.shape))
+    number = _chosen(path, labels_of(path, array), label, vertebra, scheme)
+    mask = array == number
+    if mask.all():
+        raise InputError("E_MASK_FULL", path, "covers the whole image", "give a mask of one vertebra")
+    return Volume(mask, source.affine), source.notes
+
+
+def read_mask(
+    path: str | Path, label: int | None = None, *, vertebra: str | None = None, scheme: str | None = None
+) -> Volume:
+    """Read one label of a mask.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD or MetaImage label map.
+    label : int, optional
+        Its number. Without label and vertebra the mask must hold exactly one.
+    vertebra, scheme : str, optional
+        Vertebra (T12, L1) and label scheme (`ovfrad.astlof.SCHEMES`) instead of a number. A vertebra without a
+        scheme names the case, not the label.
+
+    Returns
+    -------
+    Volume
+        bool, axes as stored.
+    """
+    mask, notes = _mask(Path(path), label, vertebra, scheme)
+    for note in notes:
+        warn(*note)
+    return mask
+
+
+def read_roi(
+    ct: str | Path,
+    mask: str | Path,
+    *,
+    label: int | None = None,
+    vertebra: str | None = None,
+    scheme: str | None = None,
+    case_id: str | None = None,
+    margin_mm: float | None = 15.0,
+    require_ct: bool = True,
+    settings: Imaging | None = None,
+) -> Roi:
+    """Read one vertebra: CT and mask on one grid, cropped round the mask.
+
+    Parameters
+    ----------
+    ct : path
+        NIfTI, NRRD or MetaImage file, or folder of a DICOM CT series.
+    mask : path
+        Label map on the CT's grid; permuted or flipped axes are matched.
+    label, vertebra, scheme
+        Which label, see `read_mask`.
+    case_id : str, optional
+        Name in tables; default: the mask's file name.
+    margin_mm : float or None
+        Tissue kept round the mask's box, mm; None keeps the whole image.
+    require_ct : bool
+        Refuse values that are no CT's and regions that are no bone; False for radiomics of any image.
+    settings : Imaging, optional
+        Limits of the warnings; default: those of a study.
+
+    Returns
+    -------
+    Roi
+        Axes as the CT stores them; what is doubtful is warned of and kept in `warnings`.
+    """
+    ct, mask = Path(ct), Path(mask)
+    source = _open(ct, "CT")
+    drawn, mask_notes = _mask(mask, label, vertebra, scheme)
+    grid = Volume(np.broadcast_to(np.uint8(0), source.shape), source.affine)
+    drawn = matched(drawn, grid)
+    if fault := grid_fault(drawn, grid):
+        remedy = "resample the mask onto the CT or export it again"
+        raise InputError("E_MASK_GRID", mask, fault, remedy)
+    drawn = Volume(drawn.array, source.affine)
+    box = _whole(source.shape) if margin_mm is None else mask_box(drawn.array, drawn.spacing, margin_mm)
+    image, region = _ct(source, box, require_ct), crop(drawn, box)
+    region = Volume(np.ascontiguousarray(region.array), image.affine)
+    notes = [*source.notes, *mask_notes]
+    if require_ct:
+        notes += check_region(ct, mask, image.array[region.array])
+        notes += doubts(image, region, source.facts, ct, mask, settings)
+    lines = []
+    for note in notes:
+        lines.append(str(InputError(*note)))
+        warn(*note)
+    facts = source.facts or {"pixel_mm": min(image.spacing)}
+    return Roi(image, region, case_id or mask.name.split(".")[0], dict(facts), tuple(lines))
