@@ -94,7 +94,7 @@ def percentile_90(d: Distribution) -> float:
 
 @firstorder.feature("Energy", "stat_energy", "N8CA", "HU^2")
 def energy(d: Distribution) -> float:
-    """sum x^2; grows with the number of voxels."""
+    """Sum of x^2; grows with the number of voxels."""
     return d.energy
 
 
@@ -112,7 +112,7 @@ def interquartile_range(d: Distribution) -> float:
 
 @firstorder.feature("Kurtosis", "stat_kurt", "IPH6", note="not the excess: IBSI's value plus 3; 0 for a flat region")
 def kurtosis(d: Distribution) -> float:
-    """mean (x - mean)^4 / variance^2."""
+    """Mean of (x - mean)^4 over variance^2."""
     return float((d.squares @ d.squares) / d.x.size / d.variance**2) if d.variance > 0 else 0.0
 
 
@@ -124,13 +124,13 @@ def maximum(d: Distribution) -> float:
 
 @firstorder.feature("MeanAbsoluteDeviation", "stat_mad", "4FUA", "HU")
 def mean_absolute_deviation(d: Distribution) -> float:
-    """mean |x - mean|."""
+    """Mean of |x - mean|."""
     return float(np.abs(d.deviation).mean())
 
 
 @firstorder.feature("Mean", "stat_mean", "Q4LE", "HU")
 def mean(d: Distribution) -> float:
-    """sum x / N."""
+    """Sum of x over N."""
     return d.mean
 
 
@@ -154,7 +154,7 @@ def intensity_range(d: Distribution) -> float:
 
 @firstorder.feature("RobustMeanAbsoluteDeviation", "stat_rmad", "1128", "HU")
 def robust_mean_absolute_deviation(d: Distribution) -> float:
-    """mean |x - mean| over the x from the 10th to the 90th percentile, both included."""
+    """Mean of |x - mean| over the x from the 10th to the 90th percentile, both included."""
     low = np.searchsorted(d.x, d.percentile(10), side="left")
     high = np.searchsorted(d.x, d.percentile(90), side="right")
     middle = d.x[low:high]
@@ -169,7 +169,7 @@ def root_mean_squared(d: Distribution) -> float:
 
 @firstorder.feature("Skewness", "stat_skew", "KE2A", note="0 for a flat region")
 def skewness(d: Distribution) -> float:
-    """mean (x - mean)^3 / variance^1.5."""
+    """Mean of (x - mean)^3 over variance^1.5."""
     return float((d.squares @ d.deviation) / d.x.size / d.variance**1.5) if d.variance > 0 else 0.0
 
 
@@ -187,5 +187,5 @@ def uniformity(d: Distribution) -> float:
 
 @firstorder.feature("Variance", "stat_var", "ECT3", "HU^2")
 def variance(d: Distribution) -> float:
-    """mean (x - mean)^2."""
+    """Mean of (x - mean)^2, over N."""
     return d.variance

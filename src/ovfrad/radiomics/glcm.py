@@ -67,7 +67,7 @@ class Cooccurrence:
 
     @cached_property
     def centred(self) -> np.ndarray:
-        """i - mu, (directions, n)."""
+        """Levels minus their mean, i - mu, (directions, n)."""
         return self.grey - self.mu[:, None]
 
     @cached_property
@@ -221,7 +221,7 @@ def inverse_variance(m: Cooccurrence) -> np.ndarray:
 
 @glcm.feature("JointAverage", "cm_joint_avg_3D_avg", "60VM", "level")
 def joint_average(m: Cooccurrence) -> np.ndarray:
-    """mu = sum_ij i p(i, j)."""
+    """Mean level, mu = sum_ij i p(i, j)."""
     return m.mu
 
 

@@ -30,10 +30,10 @@ def run_lengths(region: Region, where: str = "mask") -> SizeMatrix:
     return SizeMatrix(counts[:, :, lengths].astype(float), region.grey.astype(float), lengths + 1.0)
 
 
-def _has_lines(region: Region, counts: np.ndarray) -> list[bool]:
+def _has_lines(region: Region, counts: np.ndarray) -> np.ndarray:
     """Tell for each direction whether some line holds more than one voxel of the region, touching or not."""
-    found = [bool(longer) for longer in counts[:, :, 1:].any(axis=(1, 2))]
-    if not all(found):
+    found = np.asarray(counts[:, :, 1:].any(axis=(1, 2)))
+    if not found.all():
         places = np.argwhere(region.mask)
         for number, step in enumerate(DIRECTIONS):
             if not found[number]:

@@ -7,6 +7,8 @@ a histogram of patterns times a table (Lorensen & Cline 1987; IBSI C0JK and RNU0
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 CORNERS = np.array([(0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0)])
@@ -18,7 +20,7 @@ EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4),
 # Triangles of patterns 0..127, three hexadecimal edge numbers each, normals outward; "-" is a pattern without any.
 # A pattern with corner 7 inside has the triangles of its complement with the normals reversed. The choice among
 # equivalent triangulations (ambiguous faces, diagonals) is that of PyRadiomics, after Bourke's public-domain table.
-TRIANGLES = """
+TABLE = """
     - 083 019 183198 12a 08312a 0292a9 2832a88a9 23b 08b0b2 01923b 19b1b28b9 13a3ba 08a0a18ba 0393b99ba 8a98ba 478
     043347 019478 147173194 12a478 04312a347 0292a9478 2732972a9479 23b478 04224b47b 01923b478 19229b47b4b9
     13a3ba478 04114b1ba47b 0393b94789ba 47b4b99ba 495 083495 015054 153358485 12a495 08312a495 0242542a5
@@ -32,7 +34,16 @@ TRIANGLES = """
     14816418b1a61b2 1393693b6496 08114916418b1b6 0360643b6 48668b 67a78a89a 07309a0a767a 0181781a767a 1731a767a
     126168189678 093129269397679 026067078 267273 23b67a78a89a 07209727b67a79a 0181781a723b67a 16717b1a61b2
     1361693b6678689 09167b 03b0670780b6 67b
-""".split()
+"""
+
+
+@cache
+def triangles() -> tuple[np.ndarray, np.ndarray]:
+    """Triangles of the patterns 0..127: pattern of each, int64 (t,), and its corners in voxels, float64 (t, 3, 3)."""
+    middles = np.array([(CORNERS[a] + CORNERS[b]) / 2 for a, b in EDGES])
+    edges = [[int(digit, 16) for digit in digits if digit != "-"] for digits in TABLE.split()]
+    pattern = np.repeat(np.arange(len(edges)), [len(found) // 3 for found in edges])
+    return pattern, middles[np.concatenate(edges).astype(int)].reshape(-1, 3, 3)
 
 
 def pattern_tables(spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,19 +58,20 @@ def pattern_tables(spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.
     triple : ndarray, shape (256,)
         Sum of (a x b) . c: six times the volume towards the cube's origin, mm^3.
     """
-    middles = np.array([(CORNERS[a] + CORNERS[b]) / 2 for a, b in EDGES]) * spacing
-    area, normal, triple = np.zeros(256), np.zeros((256, 3)), np.zeros(256)
-    for pattern, digits in enumerate(TRIANGLES):
-        if digits == "-":
-            continue
-        abc = middles[[int(digit, 16) for digit in digits]].reshape(-1, 3, 3)
-        a, b, c = abc[:, 0], abc[:, 1], abc[:, 2]
-        area[pattern] = np.linalg.norm(np.cross(a - c, b - c), axis=1).sum() / 2
-        normal[pattern] = (np.cross(a, b) + np.cross(b, c) + np.cross(c, a)).sum(axis=0)
-        triple[pattern] = (np.cross(a, b) * c).sum()
-    complement = 255 - np.arange(128, 256)
-    area[128:], normal[128:], triple[128:] = area[complement], -normal[complement], -triple[complement]
-    return area, normal, triple
+    pattern, corners = triangles()
+    a, b, c = (corners * spacing).transpose(1, 0, 2)
+    of_triangle = {
+        "area": np.linalg.norm(np.cross(a - c, b - c), axis=1) / 2,
+        "normal": np.cross(a, b) + np.cross(b, c) + np.cross(c, a),
+        "triple": (np.cross(a, b) * c).sum(axis=1),
+    }
+    to_pattern = np.eye(128)[:, pattern]
+    area, normal, triple = (to_pattern @ of_triangle[name] for name in ("area", "normal", "triple"))
+    return (
+        np.concatenate([area, area[::-1]]),  # 255 - pattern is the complement
+        np.concatenate([normal, -normal[::-1]]),
+        np.concatenate([triple, -triple[::-1]]),
+    )
 
 
 def patterns(mask: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class ToneDifference:
 
     @property
     def steps(self) -> np.ndarray:
-        """i - j, (Ngp, Ngp)."""
+        """Differences i - j, (Ngp, Ngp)."""
         return self.i[:, None] - self.i
 
 

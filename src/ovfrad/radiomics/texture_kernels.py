@@ -26,53 +26,51 @@ def cooccurrences(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: 
 
 @compiled
 def runs(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: int, longest: int) -> np.ndarray:
-    """Count runs of equal level: (directions, n, longest) int64, column 0 holding runs of one voxel."""
+    """Count runs of equal level: (directions, n, longest) int64, column 0 holding runs of one voxel.
+
+    Voxels are visited from the last to the first, so that the number of equal voxels ahead of the next one is known;
+    a run is counted at its first voxel, by adding a truth value (a branch taken at random would cost more).
+    """
     counts = np.zeros((offsets.size, n + 1, longest), np.int64)
-    for voxel in voxels:
-        level = rank[voxel]
-        for direction in range(offsets.size):
-            step = offsets[direction]
-            if rank[voxel - step] == level:
-                continue  # inside a run that was counted from its first voxel
-            end = voxel + step
-            length = 0
-            while rank[end] == level:
-                end += step
-                length += 1
-            counts[direction, level, length] += 1
+    ahead = np.zeros(rank.size, np.int32)
+    for direction in range(offsets.size):
+        step = offsets[direction]
+        for q in range(voxels.size - 1, -1, -1):
+            voxel = voxels[q]
+            level = rank[voxel]
+            length = (rank[voxel + step] == level) * (ahead[voxel + step] + 1)
+            ahead[voxel] = length
+            counts[direction, level, length] += rank[voxel - step] != level
     return counts[:, 1:].copy()
 
 
 @compiled
 def zones(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find 26-connected zones of equal level by union-find; level (rank) and size (voxels) of each zone.
-
-    `offsets` are the 13 forward directions; the root of a zone is its first voxel in raster order.
-    """
-    parent = np.arange(rank.size).astype(np.int32)
-    for voxel in voxels:
-        root = voxel
-        while parent[root] != root:
-            parent[root] = parent[parent[root]]
-            root = parent[root]
-        for step in offsets:
-            other = voxel + step
-            if rank[other] != rank[voxel]:
-                continue
-            while parent[other] != other:
-                parent[other] = parent[parent[other]]
-                other = parent[other]
-            if other < root:
-                root, other = other, root
-            parent[other] = root
-    size = np.zeros(rank.size, np.int32)
-    for voxel in voxels:
-        root = voxel
-        while parent[root] != root:
-            root = parent[root]
-        size[root] += 1
-    roots = voxels[size[voxels] > 0]
-    return rank[roots], size[roots]
+    """Find 26-connected zones of equal level by flood fill; level (rank) and size (voxels) of each, int32."""
+    left = rank.copy()
+    stack = np.empty(voxels.size, np.int64)
+    levels, sizes = np.empty(voxels.size, np.int32), np.empty(voxels.size, np.int32)
+    found = 0
+    for first in voxels:
+        level = left[first]
+        if level == 0:
+            continue  # part of an earlier zone
+        left[first] = 0
+        stack[0] = first
+        height, size = 1, 0
+        while height > 0:
+            height -= 1
+            voxel = stack[height]
+            size += 1
+            for step in offsets:
+                for other in (voxel + step, voxel - step):
+                    if left[other] == level:
+                        left[other] = 0
+                        stack[height] = other
+                        height += 1
+        levels[found], sizes[found] = level, size
+        found += 1
+    return levels[:found].copy(), sizes[:found].copy()
 
 
 @compiled
@@ -98,18 +96,18 @@ def neighbourhoods(
         Number of dependent neighbours plus the voxel itself (GLDM).
     """
     difference = np.zeros(voxels.size)
-    dependence = np.ones(voxels.size, np.int64)
+    dependence = np.empty(voxels.size, np.int64)
     for q in range(voxels.size):
         voxel = voxels[q]
         level = levels[voxel]
-        count, total = 0, 0
+        count, total, dependent = 0, 0, 1
         for step in offsets:
             for other in (levels[voxel + step], levels[voxel - step]):
-                if other > 0:
-                    count += 1
-                    total += other
-                    if abs(level - other) <= alpha:
-                        dependence[q] += 1
+                inside = other > 0
+                count += inside
+                total += other
+                dependent += inside & (abs(level - other) <= alpha)
+        dependence[q] = dependent
         if count > 0:
             difference[q] = abs(level - total / count)
     return difference, dependence

@@ -15,10 +15,11 @@ import platform
 from pathlib import Path
 
 import numpy
-import radiomics
-import SimpleITK as sitk
+import SimpleITK
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 from regions import REGIONS
+
+import radiomics
 
 SETTING = {"bin_width": "binWidth", "bin_count": "binCount", "voxel_array_shift": "voxelArrayShift"}
 
@@ -26,7 +27,7 @@ SETTING = {"bin_width": "binWidth", "bin_count": "binCount", "voxel_array_shift"
 def reference(image, mask, spacing, settings):
     """Every feature of the original image, by PyRadiomics' names and in its order."""
     extractor = RadiomicsFeatureExtractor(**{SETTING.get(key, key): value for key, value in settings.items()})
-    volumes = [sitk.GetImageFromArray(image), sitk.GetImageFromArray(mask.astype("uint8"))]
+    volumes = [SimpleITK.GetImageFromArray(image), SimpleITK.GetImageFromArray(mask.astype("uint8"))]
     for volume in volumes:
         volume.SetSpacing(spacing[::-1])
     return {name: float(v) for name, v in extractor.execute(*volumes).items() if name.startswith("original_")}
@@ -42,6 +43,6 @@ if __name__ == "__main__":
         for feature in next(iter(columns.values())):
             writer.writerow([feature, *(repr(column[feature]) for column in columns.values())])
     versions = (
-        f"PyRadiomics {radiomics.__version__}, numpy {numpy.__version__}, SimpleITK {sitk.Version_VersionString()}"
+        f"PyRadiomics {radiomics.__version__}, numpy {numpy.__version__}, SimpleITK {SimpleITK.Version_VersionString()}"
     )
     target.with_suffix(".txt").write_text(f"{versions}, Python {platform.python_version()}\n", encoding="utf-8")
