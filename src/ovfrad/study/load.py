@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,8 @@ class Study:
         Class values; their position is the code 0 .. K-1.
     case_list_sha256 : str
         Hash of the cases without outcome or anything that is part of it (A8).
+    case_list_at : str
+        When it was taken, before any outcome was looked at; ISO 8601, UTC.
     """
 
     settings: StudySettings
@@ -46,6 +49,7 @@ class Study:
     features: pd.DataFrame | None
     classes: tuple[str, ...]
     case_list_sha256: str
+    case_list_at: str
 
     @property
     def sha256(self) -> str:
@@ -80,8 +84,9 @@ def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study
     if cases.empty:
         raise InputError("E_TABLE_EMPTY", table, "every case is excluded", "leave some in")
     case_list = _hash_without_outcome(cases, settings.outcome.column)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
     if not labels:
-        return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, (), case_list)
+        return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, (), case_list, at)
     values = outcome(cases, table, settings)
     cases["cohort"] = assign(cases, values, settings.cohorts, settings.seed, table)
     classes = _classes(values, settings, table)
@@ -90,7 +95,7 @@ def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study
     _check_clinical(cases[cases["cohort"] == "train"], settings, table)
     if features is not None:
         features = features.loc[cases.index]
-    return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, classes, case_list)
+    return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, classes, case_list, at)
 
 
 def _read(settings: StudySettings, path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None, Path]:

@@ -103,7 +103,8 @@ def run_case(task: CaseTask) -> CaseFeatures:
 
 
 def _extract(task: CaseTask) -> CaseFeatures:
-    from ovfrad import deep, imaging
+    from ovfrad import imaging
+    from ovfrad.deep.patch import patch
 
     roi = imaging.read_roi(task.ct, task.mask, label=task.label, case_id=task.case_id, margin_mm=task.imaging.margin_mm)
     facts = {**roi.acquisition, **imaging.flags(roi, task.imaging)}
@@ -124,7 +125,7 @@ def _extract(task: CaseTask) -> CaseFeatures:
     return CaseFeatures(
         (task.patient_id, task.vertebra),
         rows=rows,
-        patch=deep.patch(prepared, task.deep, task.imaging.window_hu),
+        patch=patch(prepared, task.deep, task.imaging.window_hu),
         pictures=_pictures(prepared, task.imaging),
         voxels=hashlib.sha256(inside.tobytes()).hexdigest(),
         facts=facts,
@@ -160,7 +161,7 @@ def save(result: CaseFeatures, path: Path) -> None:
     )  # fmt: skip
     arrays = {f"picture_{name}": picture for name, picture in result.pictures.items()}
     with path.open("wb") as file:
-        np.savez_compressed(file, json=np.array(text), patch=result.patch, **arrays)
+        np.savez_compressed(file, allow_pickle=False, json=np.array(text), patch=np.asarray(result.patch), **arrays)
 
 
 def load(path: Path) -> CaseFeatures:

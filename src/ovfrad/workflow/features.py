@@ -154,7 +154,7 @@ def _deep(
     good: list[one.CaseFeatures], backbones: dict[str, Any], study: Study, folder: RunFolder, progress: Progress
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
     """Deep features of all arms side by side, index (patient_id, vertebra), and what their weights are."""
-    from ovfrad import deep
+    from ovfrad.deep.features import features
 
     index = pd.MultiIndex.from_tuples([result.case for result in good], names=READERS[:2])
     frames, weights = [pd.DataFrame(index=index)], {}
@@ -165,7 +165,7 @@ def _deep(
             weights[name] = {"description": "no network: radiomics alone", "layout": None, "sha256": None}
             continue
         progress("deep features", n, len(with_network))
-        values = deep.features(patches, backbone, study.settings.deep.arms[name].normalise)
+        values = features(patches, backbone, study.settings.deep.arms[name].normalise)
         columns = [f"deep_{name}_{j:04d}" for j in range(values.shape[1])]
         frames.append(pd.DataFrame(values.astype(float), index=index, columns=columns))
         weights[name] = {

@@ -1,0 +1,166 @@
+"""Write a bundle: everything a prediction needs, and no row of a patient."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovfrad import __version__
+from ovfrad.bundle.scope import Scope
+from ovfrad.bundle.store import file_sha256, write_objects
+from ovfrad.errors import InputError
+from ovfrad.models.procedure import FittedModel
+from ovfrad.selection import FusedFeatures
+from ovfrad.study import StudySettings
+from ovfrad.study.file import to_yaml
+
+FORMAT = 1
+#: Classifiers whose fitted state is their training rows.
+HOLD_ROWS = ("KNN", "SVM")
+#: What decides the ASTLOF class and is not on a CT.
+NOT_SEEN = ("MRI signal", "DXA T-score", "pain and neurological symptoms")
+
+
+@dataclass(frozen=True, eq=False)
+class BundleContent:
+    """What goes into a bundle.
+
+    Attributes
+    ----------
+    settings : StudySettings
+        Resolved study of the headline recipe.
+    classes : tuple of str
+    arm : str
+    chain : FusedFeatures
+    model : FittedModel
+    scope : Scope
+    conformal : dict
+        Calibration of the sets, as `ovfrad.evaluation` gives it; empty without one.
+    background : DataFrame
+        k-means centres of the model's view.
+    backbone : object or None
+        `ovfrad.deep.weights.Backbone`.
+    input_contract : dict
+        What a new case must be.
+    card : str
+        Model card, Markdown.
+    check_case : (CT Volume, mask Volume) or None
+        Synthetic case of an image study.
+    check_row : dict or None
+        Synthetic row of a feature-table study.
+    """
+
+    settings: StudySettings
+    classes: tuple[str, ...]
+    arm: str
+    chain: FusedFeatures
+    model: FittedModel
+    scope: Scope
+    conformal: dict[str, Any]
+    background: pd.DataFrame
+    backbone: Any
+    input_contract: dict[str, Any]
+    card: str
+    check_case: tuple[Any, Any] | None
+    check_row: dict[str, float] | None
+
+
+def save(content: BundleContent, folder: Path, expect: Callable[[Path], np.ndarray]) -> Path:
+    """Write the bundle whole or not at all.
+
+    Parameters
+    ----------
+    content : BundleContent
+    folder : Path
+        Replaced if it is a bundle already.
+    expect : callable
+        Probabilities of the check case, shape (K,), predicted from the folder given.
+    """
+    if folder.exists() and not (folder / "manifest.json").is_file() and any(folder.iterdir()):
+        raise InputError("E_EXISTS", folder, "holds other files than a bundle", "choose an empty folder")
+    made = folder.with_name(f".{os.getpid()}.{folder.name}")
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        _write_files(content, made)
+        _write_manifest(content, made)
+        (made / "check" / "expected.json").write_text(json.dumps(expect(made).tolist()), encoding="utf-8")
+        _write_manifest(content, made)
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+    except OSError as error:
+        raise InputError(
+            "E_WRITE", folder, f"cannot be written ({error.strerror})", "free space or choose --out"
+        ) from None
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
+
+
+def _write_files(content: BundleContent, folder: Path) -> None:
+    (folder / "check").mkdir(parents=True)
+    write_objects(folder / "model.skops", {"chain": content.chain, "estimator": content.model.estimator})
+    (folder / "study.yaml").write_text(to_yaml(content.settings), encoding="utf-8")
+    (folder / "MODEL_CARD.md").write_text(content.card, encoding="utf-8")
+    _json(folder / "scope.json", content.scope.as_dict())
+    _json(folder / "conformal.json", content.conformal)
+    _json(folder / "background.json", content.background.to_dict("list"))
+    if content.backbone is not None and content.settings.deep.arms[content.arm].weights != "random":
+        from ovfrad.deep import weights
+
+        weights.save(content.backbone, folder / "backbone.safetensors")
+    if content.check_case is not None:
+        from ovfrad.imaging import write_nifti
+
+        for name, volume in zip(("ct", "mask"), content.check_case, strict=True):
+            write_nifti(volume, folder / "check" / f"{name}.nii.gz")
+    if content.check_row is not None:
+        _json(folder / "check" / "row.json", content.check_row)
+
+
+def _write_manifest(content: BundleContent, folder: Path) -> None:
+    """Everything else in one readable file, with the hash of each other file."""
+    model, recalibration = content.model, content.model.recalibration
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+    backbone = content.backbone
+    _json(
+        folder / "manifest.json",
+        {
+            "format": FORMAT,
+            "notice": "Research use only, not a medical device.",
+            "ovfrad": __version__,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "recipe": content.settings.recipe,
+            "arm": content.arm,
+            "classes": list(content.classes),
+            "outcome": content.settings.outcome.column,
+            "model": {
+                "name": model.name,
+                "view": model.view,
+                "columns": list(model.columns),
+                "point": model.point,
+                "temperature": None if recalibration is None else recalibration.temperature,
+                "offsets": None if recalibration is None else list(recalibration.offsets),
+                "notes": list(model.notes),
+            },
+            "backbone": None
+            if backbone is None
+            else {"description": backbone.description, "layout": backbone.layout, "sha256": backbone.sha256},
+            "input": content.input_contract,
+            "not_seen": list(NOT_SEEN) if content.settings.outcome.column == "astlof_class" else [],
+            "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in files},
+        },
+    )
+
+
+def _json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
