@@ -12,6 +12,7 @@ import pandas as pd
 from ovfrad.errors import InputError
 
 _DEEP = re.compile(r"deep_(?P<arm>.+)_\d{4,}")
+_ROUNDING = 1e-12  # a range below this share of the largest value is rounding left by an earlier step
 _TEXTURE = ("_glcm_", "_glrlm_", "_glszm_", "_gldm_", "_ngtdm_")
 
 
@@ -49,6 +50,15 @@ def deep_columns(columns: Iterable[str], arm: str | None = None) -> list[str]:
     """
     found = [(name, _DEEP.fullmatch(str(name))) for name in columns]
     return [name for name, match in found if match and arm in (None, match["arm"])]
+
+
+def varies(values: np.ndarray) -> np.ndarray:
+    """Per column of (n_rows, n_features), whether it varies by more than rounding.
+
+    >>> varies(np.array([[0.1, 1.0], [0.1 + 1e-17, 2.0]])).tolist()
+    [False, True]
+    """
+    return np.ptp(values, axis=0) > _ROUNDING * np.abs(values).max(axis=0)
 
 
 def require_finite(X: pd.DataFrame, where: str) -> None:

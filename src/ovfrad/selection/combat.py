@@ -46,7 +46,8 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         With 1 there is nothing to learn and `transform` returns its input.
     reference_ : str or None
     grand_mean_, sd_ : ndarray of shape (n_features,)
-        Location and pooled SD, in the feature's unit. A feature without pooled variance gets only its location moved.
+        Location and pooled SD, in the feature's unit. A feature without pooled variance gets only its location moved,
+        a constant one is left as it is.
     gamma_, delta_ : ndarray of shape (n_batches, n_features)
         Location and variance ratio of each batch, in units of `sd_`.
     beta_ : ndarray of shape (n_covariates, n_features)
@@ -95,7 +96,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             What the correction must keep, such as age and sex; text is taken as a category.
         """
         values = validate_data(self, X, dtype=np.float64)
-        names = self._training_batches(X, batch)
+        names = self._training_batches(X if isinstance(X, pd.DataFrame) else values, batch)
         self.batches_, codes, self.batch_sizes_ = np.unique(names, return_inverse=True, return_counts=True)
         self.n_batches_ = len(self.batches_)
         self.adapted_: list[str] = []
@@ -174,6 +175,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             sd = np.sqrt(squares[codes == r].mean(axis=0))
         self.scaled_ = sd > _FLAT * np.abs(values).max(axis=0)
         self.sd_ = np.where(self.scaled_, sd, 1.0)
+        self.constant_ = np.ptp(values, axis=0) == 0
         self.covariate_shift_ = (extra @ self.beta_).mean(axis=0)
         standard = (values - self.grand_mean_ - extra @ self.beta_) / self.sd_
         effects_of = [self._effects(standard[codes == i], name) for i, name in enumerate(self.batches_)]
@@ -204,6 +206,7 @@ class ComBat(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                     centre = self.grand_mean_ + shift[rows]
                     residual = values[rows] - centre - self.gamma_[i] * self.sd_
                     out[rows] = residual / np.sqrt(self.delta_[i]) + centre
+            out[:, self.constant_] = values[:, self.constant_]
         return pd.DataFrame(out, index=X.index, columns=X.columns) if isinstance(X, pd.DataFrame) else out
 
     def _stated(self, X: Any, batch: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ovfrad.errors import InputError
-from ovfrad.selection.columns import aligned, deep_columns, require_finite
+from ovfrad.selection.columns import aligned, deep_columns, require_finite, varies
 from ovfrad.selection.combat import ComBat
 from ovfrad.selection.icc import IccFilter
 from ovfrad.selection.lasso import LassoSelector
@@ -175,6 +175,8 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         return self
 
     def _learn_columns(self, X: pd.DataFrame) -> None:
+        if not isinstance(X, pd.DataFrame):
+            raise TypeError(f"X must be a DataFrame with the names of the features; got {type(X).__name__}.")
         if X.columns.has_duplicates:
             twice = X.columns[X.columns.duplicated()][0]
             raise InputError("E_COLUMN_TWICE", "features", f"column {twice!r} occurs twice", "keep one")
@@ -223,7 +225,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
     def _fit_radiomics(self, harmonised: pd.DataFrame, codes: np.ndarray, patients: np.ndarray | None) -> list[str]:
         """Names of the radiomics that enter the fusion."""
         self.spearman_ = self.lasso_ = self.prune_ = None
-        if not (np.ptp(harmonised.to_numpy(), axis=0) > 0).any() if harmonised.size else True:
+        if not varies(harmonised.to_numpy()).any():
             return []
         self.spearman_ = SpearmanFilter(self.spearman_max, self.spearman_rule).fit(harmonised)
         distinct = harmonised.loc[:, self.spearman_.support_]

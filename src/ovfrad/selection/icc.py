@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import f as f_distribution
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ovfrad.errors import InputError, warn
+from ovfrad.evaluation.agreement import icc
 from ovfrad.selection.columns import deep_columns, require_finite
 
 FEW = 10  # patients with two readers below which an ICC says little (METHODS E2)
@@ -91,35 +91,12 @@ class IccFilter(SelectorMixin, BaseEstimator):
         if self.n_pairs_ < 2:
             return
         first = X.loc[~X.index.duplicated()].loc[rows, names]
-        estimate, lower = _icc21(first.to_numpy(dtype=float), second.to_numpy(dtype=float), self.level)
+        agreement = icc(first.to_numpy(dtype=float), second.to_numpy(dtype=float), level=self.level)
+        same = (first.to_numpy() == second.to_numpy()).all(axis=0)  # full agreement, even on a constant
+        estimate, lower = np.where(same, 1.0, agreement.estimate), np.where(same, 1.0, agreement.low)
         self.icc_[judged], self.lower_[judged] = estimate, lower
         self.support_[judged] = (estimate if self.bound == "estimate" else lower) >= self.minimum
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
-
-
-def _icc21(first: np.ndarray, second: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """ICC(2,1) and the lower limit of its interval, per column of (n_rows, n_features) (Shrout and Fleiss 1979).
-
-    Two identical columns agree fully even where they are constant: 1.
-    """
-    scores = np.stack([first, second])
-    n, k = len(first), 2
-    grand = scores.mean(axis=(0, 1))
-    rows, readers = scores.mean(axis=0), scores.mean(axis=1)
-    ms_rows = k * ((rows - grand) ** 2).sum(axis=0) / (n - 1)
-    ms_readers = n * ((readers - grand) ** 2).sum(axis=0) / (k - 1)
-    residual = scores - rows - readers[:, None] + grand
-    ms_error = (residual**2).sum(axis=(0, 1)) / ((n - 1) * (k - 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        icc = (ms_rows - ms_error) / (ms_rows + (k - 1) * ms_error + k * (ms_readers - ms_error) / n)
-        a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
-        freedom = (a * ms_readers + b * ms_error) ** 2
-        freedom /= (a * ms_readers) ** 2 / (k - 1) + (b * ms_error) ** 2 / ((n - 1) * (k - 1))
-        quantile = f_distribution.ppf((1 + level) / 2, n - 1, freedom)
-        spread = quantile * (k * ms_readers + (k * n - k - n) * ms_error)
-        lower = n * (ms_rows - quantile * ms_error) / (spread + n * ms_rows)
-    same = (first == second).all(axis=0)
-    return np.where(same, 1.0, icc), np.where(same, 1.0, lower)

@@ -14,7 +14,7 @@ from sklearn.linear_model import lasso_path
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from ovfrad.selection.columns import aligned
+from ovfrad.selection.columns import aligned, varies
 
 _CV_TOLERANCE, _TOLERANCE = 1e-4, 1e-7  # duality gap as a share of the sum of squares of y
 _MOST_SWEEPS = 20_000
@@ -98,7 +98,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         values, codes = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=3)
         self.classes_, codes = np.unique(column_or_1d(codes), return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_[0]!r}; a LASSO needs at least two.")
+            raise ValueError(f"y has one class, {self.classes_[0]}; a LASSO needs at least two.")
         targets = self._targets(codes)
         self.alphas_ = np.geomspace(self.highest, self.lowest, self.n_alphas)
         patients = np.arange(len(codes)) if groups is None else np.asarray(aligned(groups, X, "groups"))
@@ -162,8 +162,9 @@ class _Path:
 def _fit_path(values: np.ndarray, targets: np.ndarray, alphas: np.ndarray, tolerance: float) -> _Path:
     """LASSO path of each target by coordinate descent on the Gram matrix; `alphas` largest first."""
     mean, scale = values.mean(axis=0), values.std(axis=0)
-    scale = np.where(np.ptp(values, axis=0) > 0, scale, 1.0)
-    standard = np.asfortranarray((values - mean) / scale)
+    varied = varies(values)
+    scale = np.where(varied, scale, 1.0)
+    standard = np.asfortranarray((values - mean) / scale * varied)
     standard -= standard.mean(axis=0)
     level = targets.mean(axis=0)
     gram = standard.T @ standard

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from ovfrad.selection.columns import varies
 from ovfrad.selection.spearman import absolute_spearman
 
 
@@ -46,7 +47,7 @@ class CorrelationPrune(SelectorMixin, BaseEstimator):
             Which feature is stronger, such as |LASSO coefficient|. With neither, columns count as given.
         """
         values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        varied = np.flatnonzero(np.ptp(values, axis=0) > 0)
+        varied = np.flatnonzero(varies(values))
         rho = absolute_spearman(values[:, varied])
         power = self._strength(values, y, strength)
         kept: list[int] = []
@@ -66,7 +67,7 @@ class CorrelationPrune(SelectorMixin, BaseEstimator):
         power = np.zeros(values.shape[1])
         codes = None if y is None else np.unique(column_or_1d(y), return_inverse=True)[1].astype(float)
         if codes is not None and np.ptp(codes) > 0:
-            varied = np.ptp(values, axis=0) > 0
+            varied = varies(values)
             power[varied] = absolute_spearman(np.column_stack([codes, values[:, varied]]))[0, 1:]
         return power
 

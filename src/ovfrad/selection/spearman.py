@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ovfrad.selection.columns import varies
+
 _ROUNDING = 12  # decimals to which |rho| is compared, so that a tie is a tie whatever the order of summation
 
 
@@ -44,7 +46,7 @@ class SpearmanFilter(SelectorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> SpearmanFilter:
         """Find the features to keep in X of shape (n_rows, n_features); y is not used."""
         values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        varied = np.flatnonzero(np.ptp(values, axis=0) > 0)
+        varied = np.flatnonzero(varies(values))
         if self.rule not in ("degree", "order"):
             raise ValueError(f"rule must be 'degree' or 'order'; got {self.rule!r}.")
         if self.rule == "degree" and hasattr(self, "feature_names_in_"):
