@@ -1,7 +1,5 @@
 """SHAP values as the tables that the figures draw: global bar, beeswarm, decision plot, waterfall (Fig 7, 8)."""
 
-# ruff: noqa: PD011  (`values` is an array of ShapTable, not of pandas)
-
 from __future__ import annotations
 
 import numpy as np

@@ -4,8 +4,6 @@ Lundberg SM, Lee S-I. A unified approach to interpreting model predictions. Neur
 Shapley value in the game v(S) = mean over background rows of f(x on S, background elsewhere).
 """
 
-# ruff: noqa: PD011  (`values` are arrays of dataclasses, not of pandas)
-
 from __future__ import annotations
 
 import warnings
