@@ -103,6 +103,19 @@ def _check_nrrd(path: Path) -> int:
     return 8 * item
 
 
+def _check_spacing(path: Path, text: str) -> None:
+    """Three positive numbers (ITK takes a negative one as positive)."""
+    try:
+        spacing = [float(v) for v in text.split()][:3]
+    except ValueError:
+        spacing = []
+    if len(spacing) != 3 or not min(spacing) > 0:
+        raise InputError(
+            "E_IMAGE_SPACING", path, f"its header gives the spacing '{text[:40]}'",
+            "spacing is three positive numbers; export the file again",
+        )  # fmt: skip
+
+
 def _check_meta(path: Path) -> int:
     """Bits a voxel of a MetaImage file whose bytes are complete."""
     head, start = _fields(path, b"ElementDataFile", "=")
@@ -117,12 +130,11 @@ def _check_meta(path: Path) -> int:
             "E_META_ORIENTATION", path, "has no TransformMatrix, so left and right are unknown",
             "export the file with its orientation",
         )  # fmt: skip
-    _count(
-        path,
-        start,
-        check_size(path, sizes, item),
-        15 if head.get("compresseddata", "False").lower() == "true" else None,
-    )
+    _check_spacing(path, head.get("elementspacing", ""))
+    if head.get("headersize", "0") != "0":
+        raise _refuse(path, "it skips bytes before its voxels")
+    wbits = 15 if head.get("compresseddata", "False").lower() == "true" else None
+    _count(path, start, check_size(path, sizes, item), wbits)
     return 8 * item
 
 

@@ -67,7 +67,7 @@ def check_size(path: Path, shape: tuple[int, ...], item_bytes: int) -> int:
         wanted *= int(n)
     if wanted > MAX_BYTES:
         raise InputError(
-            "E_IMAGE_SIZE", path, f"the header asks for {wanted / 2**30:.4g} GiB of voxels",
+            "E_IMAGE_SIZE", path, f"the header asks for {wanted / 2**30:.0f} GiB of voxels",
             f"images up to {MAX_BYTES >> 30} GiB are read; export the file again",
         )  # fmt: skip
     return wanted

@@ -1,0 +1,98 @@
+"""NRRD and MetaImage: read like their NIfTI twins; short files are refused, not filled with zeros."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import SimpleITK
+
+from ovfrad.errors import InputError
+from ovfrad.imaging import inspect, read_roi, read_volume
+
+
+def refusal(*args: Any, **kwargs: Any) -> str:
+    with pytest.raises(InputError) as error:
+        read_roi(*args, **kwargs) if len(args) > 1 else read_volume(*args)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def _convert(path: Path, suffix: str, compressed: bool) -> Path:
+    out = path.parent / (path.name.split(".")[0] + suffix)
+    image = SimpleITK.ReadImage(str(path))
+    for key in image.GetMetaDataKeys():
+        image.EraseMetaData(key)
+    SimpleITK.WriteImage(image, str(out), compressed)
+    return out
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_nrrd_and_mha_read_like_nifti(files: tuple[Path, Path], suffix: str, compressed: bool) -> None:
+    wanted = inspect(read_roi(*files, label=20))
+    found = inspect(read_roi(*(_convert(path, suffix, compressed) for path in files), label=20))
+    for key, value in wanted.items():
+        assert found[key] == pytest.approx(value, rel=1e-6, abs=1e-4), key
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("keep", [0, 10, 300, 0.5, 0.9, -4, -1])
+def test_a_file_cut_off_anywhere_is_refused(
+    files: tuple[Path, Path], suffix: str, compressed: bool, keep: float
+) -> None:
+    cut = _convert(files[0], suffix, compressed)
+    raw = cut.read_bytes()
+    size = int(len(raw) * keep) if isinstance(keep, float) else keep if keep >= 0 else len(raw) + keep
+    cut.write_bytes(raw[:size])
+    codes = [f"{code} {cut.name}" for code in ("E_IMAGE_TRUNCATED", "E_IMAGE_CORRUPT", "E_ITK_HEADER")]
+    assert refusal(cut, files[1], label=20).split(":")[0] in codes
+    cut.write_bytes(raw + b"x")
+    assert refusal(cut, files[1], label=20).startswith("E_IMAGE_")
+
+
+def _edited(path: Path, old: bytes, new: bytes) -> Path:
+    raw = path.read_bytes()
+    assert old in raw[:1000]
+    path.write_bytes(raw.replace(old, new, 1))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "old", "new", "text"),
+    [
+        (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 240", "E_IMAGE_TRUNCATED ct.nrrd: holds "),
+        (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 23", "E_IMAGE_SURPLUS ct.nrrd: holds more bytes than "),
+        (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 99999999999", "E_IMAGE_SIZE ct.nrrd: the header asks for 4"),
+        (".nrrd", b"type: short", b"type: block", "E_ITK_HEADER ct.nrrd: its type is 'block'"),
+        (".nrrd", b"space: left", b"#pace: left", "E_NRRD_ORIENTATION ct.nrrd: has no space, "),
+        (".nrrd", b"space: left-posterior-superior", b"space: scanner-xyz", "E_ITK_HEADER ct.nrrd: its space is "),
+        (".nrrd", b"endian: little", b"data file: a.raw\nendian: little", "E_FORMAT ct.nrrd: keeps its voxels "),
+        (".mha", b"DimSize = 46 50 24", b"DimSize = 46 50 48", "E_IMAGE_TRUNCATED ct.mha: holds "),
+        (".mha", b"DimSize = 46 50 24", b"DimSize = 46 50", "E_IMAGE_DIMENSIONS ct.mha: has 46 x 50 voxels; "),
+        (".mha", b"TransformMatrix", b"SomethingElse", "E_META_ORIENTATION ct.mha: has no TransformMatrix"),
+        (".mha", b"= LOCAL", b"= a.raw", "E_FORMAT ct.mha: keeps its voxels in another file"),
+        (".mha", b"ElementSpacing = 0.8", b"ElementSpacing = -.8", "E_IMAGE_SPACING ct.mha: its header gives "),
+    ],
+)  # fmt: skip
+def test_a_wrong_header_is_refused(files: tuple[Path, Path], suffix: str, old: bytes, new: bytes, text: str) -> None:
+    bad = _edited(_convert(files[0], suffix, False), old, new)
+    assert refusal(bad).startswith(text)
+
+
+def test_colours_are_refused(files: tuple[Path, Path]) -> None:
+    image = SimpleITK.ReadImage(str(files[0]))
+    out = files[0].parent / "rgb.mha"
+    SimpleITK.WriteImage(SimpleITK.Compose(image, image, image), str(out))
+    assert refusal(out).startswith("E_ITK_HEADER rgb.mha: its voxels are of type 'MET_SHORT'")
+
+
+def test_the_real_nrrd_pair_is_refused_as_ct_and_read_as_an_image(shared: Path) -> None:
+    pair = shared / "data/pyradiomics/brain1_image.nrrd", shared / "data/pyradiomics/brain1_label.nrrd"
+    assert refusal(*pair) == (
+        "E_NOT_CT brain1_image.nrrd: values run from 0 to 3057 and 0 % lie below -30, where a CT shows fat; "
+        "give the original CT in HU, its rescale applied; MR is not read"
+    )
+    assert inspect(read_roi(*pair, require_ct=False))["voxels"] == 4137
