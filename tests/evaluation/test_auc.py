@@ -1,0 +1,113 @@
+"""AUC, DeLong and the paired test against pROC (tests/reference/evaluation/generate.R), and the choice of interval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ovfrad.evaluation import auc
+from ovfrad.evaluation.compare import delong_test
+
+REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "evaluation"
+SAME = 1e-10  # both compute the same sums in double precision
+
+
+def reference(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return pd.read_csv(REFERENCE / f"{name}_rows.csv"), pd.read_csv(
+        REFERENCE / f"{name}_results.csv", dtype={"kind": str}
+    )
+
+
+@pytest.mark.parametrize("dataset", range(1, 7))
+def test_auc_variance_and_paired_test_equal_proc(dataset: int) -> None:
+    rows, results = (table[table["dataset"] == dataset] for table in reference("delong"))
+    expected = results.iloc[0]
+    cases, scores = rows["y"].to_numpy(dtype=bool), rows[["a", "b"]].to_numpy().T
+    values, influences = auc.influence(cases, scores, np.arange(len(cases)))
+    covariance = auc.clustered_covariance(influences, np.arange(len(cases)))
+    assert values == pytest.approx([expected["auc_a"], expected["auc_b"]], abs=SAME)
+    assert covariance[[0, 1, 0], [0, 1, 1]] == pytest.approx(expected[["var_a", "var_b", "cov_ab"]].tolist(), abs=SAME)
+    test = delong_test(cases, scores[0], scores[1])
+    assert test.statistic == pytest.approx(expected["z"], abs=SAME)
+    assert test.p == pytest.approx(expected["p"], abs=SAME)
+
+
+def test_the_reference_holds_six_datasets_most_with_ties() -> None:
+    results = reference("delong")[1]
+    assert len(results) == 6
+    assert (results["ties"] > 0).sum() == 5
+
+
+def test_auc_is_the_share_of_pairs_won_with_ties_one_half() -> None:
+    rng = np.random.default_rng(0)
+    y, score = rng.integers(2, size=60).astype(bool), rng.integers(4, size=60)
+    pairs = np.sign(score[y][:, None] - score[~y][None, :])
+    assert auc.auc(y, score) == pytest.approx((pairs + 1).mean() / 2)
+
+
+def test_doubled_rows_of_one_patient_do_not_narrow_the_interval() -> None:
+    rng = np.random.default_rng(1)
+    y = rng.integers(2, size=80).astype(bool)
+    score = rng.standard_normal(80) + y
+    once = auc.class_auc(y, score)
+    twice = auc.class_auc(np.tile(y, 2), np.tile(score, 2), np.tile(np.arange(80), 2))
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high), abs=1e-12)
+    assert (twice.n, twice.patients) == (160, 80)
+    naive = auc.class_auc(np.tile(y, 2), np.tile(score, 2))
+    assert naive.high - naive.low < 0.75 * (once.high - once.low)
+
+
+@pytest.mark.parametrize(
+    ("cases", "others", "method"),
+    [(20, 20, "cluster-robust DeLong, logit"), (19, 40, "Newcombe method 5"), (40, 19, "Newcombe method 5")],
+)
+def test_the_smaller_group_chooses_the_interval(cases: int, others: int, method: str) -> None:
+    rng = np.random.default_rng(2)
+    y = np.r_[np.ones(cases), np.zeros(others)].astype(bool)
+    assert auc.class_auc(y, rng.standard_normal(len(y)) + y).method == method
+
+
+def test_below_three_patients_there_is_an_estimate_and_no_interval() -> None:
+    y = np.r_[np.ones(2), np.zeros(20)].astype(bool)
+    found = auc.class_auc(y, np.arange(22))
+    assert found.estimate == 0.0
+    assert not found.has_interval
+    assert found.method == "no interval: 2 patients among the cases, fewer than 3"
+    three_rows_of_two = auc.class_auc(np.r_[[True] * 3, [False] * 9], np.arange(12), [0, 0, 1, *range(2, 11)])
+    assert not three_rows_of_two.has_interval
+
+
+@pytest.mark.parametrize("perfect", [True, False])
+def test_a_perfect_or_reversed_ranking_keeps_an_interval_of_some_width(perfect: bool) -> None:
+    y = np.repeat([0, 1, 2], [24, 22, 5])
+    p = np.eye(3)[y] * 0.9 + 0.05 if perfect else 1 - np.eye(3)[y]
+    for found in (auc.class_auc(y == 2, p[:, 2]), auc.macro_auc(y, p)):
+        assert found.estimate == float(perfect)
+        assert 0.1 < found.high - found.low < 0.5
+
+
+def test_newcombe_limits_are_where_the_z_statistic_is_exactly_z() -> None:
+    low, high = auc.newcombe_interval(0.8, 5, 46)
+    for limit in (low, high):
+        z = (0.8 - limit) / np.sqrt(auc.newcombe_variance(limit, 5, 46))
+        assert abs(z) == pytest.approx(1.959964, abs=1e-5)
+
+
+def test_macro_auc_of_two_classes_is_the_class_auc() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.integers(2, size=90)
+    p1 = 1 / (1 + np.exp(-(rng.standard_normal(90) + y)))
+    macro, single = auc.macro_auc(y, np.c_[1 - p1, p1]), auc.class_auc(y == 1, p1)
+    assert (macro.estimate, macro.low, macro.high) == pytest.approx((single.estimate, single.low, single.high))
+
+
+def test_roc_points_enclose_the_auc() -> None:
+    rng = np.random.default_rng(4)
+    y, score = rng.integers(2, size=70).astype(bool), rng.integers(9, size=70)
+    false, true, thresholds = auc.roc_points(y, score)
+    assert np.trapezoid(true, false) == pytest.approx(auc.auc(y, score))
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.isinf(thresholds[0])

@@ -1,0 +1,111 @@
+"""Comparison of two models: p in [0, 1], degenerate pairs, Holm, alignment of rows."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ovfrad.evaluation.compare import Test, bootstrap_p, compare, delong_test, holm, permutation_p
+from ovfrad.evaluation.estimate import Estimate
+
+
+def pair(n: int = 150, seed: int = 0, better: float = 1.5, worse: float = 0.3) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(seed)
+    y = rng.choice(3, n, p=(0.46, 0.44, 0.1))
+    who = [f"P{i // 2}" if i < 40 else f"P{i}" for i in range(n)]
+    level = [f"L{i % 2 + 1}" for i in range(n)]
+    tables = []
+    for name, shift in (("A", better), ("B", worse)):
+        scores = rng.standard_normal((n, 3))
+        scores[np.arange(n), y] += shift
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        columns = {f"p_{k}": p[:, k] for k in range(3)}
+        tables.append(pd.DataFrame({"patient_id": who, "vertebra": level, "model": name, "y_true": y, **columns}))
+    return tables[0], tables[1]
+
+
+def test_a_better_model_is_found_better_by_every_test() -> None:
+    result = compare(*pair(), permutations=300)
+    json.dumps(result, allow_nan=False)
+    assert (result["first"], result["second"]) == ({"model": "A"}, {"model": "B"})
+    for found in (result["macro_auc"], *result["class_auc"].values()):
+        assert found["low"] <= found["estimate"] <= found["high"]
+        assert 0 <= found["p"] <= 1
+        assert found["p_bootstrap"] == pytest.approx(found["p"], abs=0.05)
+    assert result["macro_auc"]["p"] < 0.001
+    assert result["permutation_p"] == pytest.approx(1 / 301)
+    assert result["class_auc"]["0"]["p_holm"] >= result["class_auc"]["0"]["p"]
+
+
+def test_swapping_the_models_swaps_the_sign_only() -> None:
+    one, other = compare(*pair())["macro_auc"], compare(*pair()[::-1])["macro_auc"]
+    assert other["estimate"] == pytest.approx(-one["estimate"])
+    assert other["p"] == pytest.approx(one["p"])
+
+
+def test_rows_in_another_order_are_aligned() -> None:
+    a, b = pair()
+    shuffled = compare(a, b.sample(frac=1, random_state=1))["macro_auc"]
+    assert shuffled["statistic"] == pytest.approx(compare(a, b)["macro_auc"]["statistic"])
+
+
+def test_identical_predictions_have_p_one() -> None:
+    a, _ = pair()
+    result = compare(a, a, permutations=50)
+    assert result["macro_auc"]["p"] == 1.0
+    assert result["macro_auc"]["estimate"] == 0.0
+    assert result["macro_auc"]["method"] == "joint z, cluster-robust influence; the models rank alike"
+    assert result["permutation_p"] == 1.0
+    assert result["bootstrap"]["macro_auc"]["low"] is None
+
+
+def test_a_difference_without_variance_has_no_test() -> None:
+    test = delong_test([0, 0, 0, 1, 1, 1], [1, 2, 3, 4, 5, 6], [0] * 6)
+    assert test.p is None
+    assert test.difference.method == "cluster-robust DeLong; no test: the difference has no variance"
+
+
+def test_an_absent_class_has_no_test_and_the_others_do() -> None:
+    result = compare(*(t[t["y_true"] != 2] for t in pair()))
+    json.dumps(result, allow_nan=False)
+    assert result["macro_auc"]["p"] is None
+    assert result["class_auc"]["2"]["p_holm"] is None
+    assert result["class_auc"]["0"]["p"] < 0.05
+
+
+def test_the_null_is_rejected_about_as_often_as_it_should_be() -> None:
+    p = [compare(*pair(80, seed, 1.0, 1.0), resamples=100)["macro_auc"]["p"] for seed in range(200)]
+    assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.10
+    swapped = [permutation_p(a["y_true"], a[PS], b[PS], a["patient_id"], 99) for a, b in map(null_pair, range(60))]
+    assert np.mean(np.array(swapped) < 0.05) <= 0.15
+
+
+PS = ["p_0", "p_1", "p_2"]
+
+
+def null_pair(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return pair(80, 1000 + seed, 1.0, 1.0)
+
+
+def test_holm_against_the_textbook_and_bounds() -> None:
+    assert holm([0.01, 0.02, 0.04]) == pytest.approx([0.03, 0.04, 0.04])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([None, None]) == [None, None]
+
+
+def test_no_p_outside_zero_to_one_can_exist() -> None:
+    with pytest.raises(ValueError, match=r"a p value lies between 0 and 1; got 2\.34"):
+        Test(Estimate.without("x", 1), None, 2.34)
+    assert bootstrap_p(np.zeros(10)) == 1.0
+    assert bootstrap_p(np.full(3, np.nan)) is None
+
+
+def test_other_rows_or_another_outcome_are_refused() -> None:
+    a, b = pair()
+    with pytest.raises(ValueError, match="two models are compared on the same rows; got 150 and 149"):
+        compare(a, b.iloc[1:])
+    with pytest.raises(ValueError, match="two models are compared on the same outcome"):
+        compare(a, b.assign(y_true=0))

@@ -1,0 +1,100 @@
+"""Coverage of the intervals and size of the macro test by simulation (slow; the figures stand in docs).
+
+`OVFRAD_REPLICATES=2000 pytest -m slow tests/evaluation/test_coverage.py -s` prints the table.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.special import ndtr
+
+from ovfrad.evaluation import auc
+from ovfrad.evaluation.compare import macro_test
+
+REPLICATES = int(os.environ.get("OVFRAD_REPLICATES", "2000"))
+COHORTS = {51: (24, 22, 5), 110: (51, 46, 13), 187: (88, 76, 23)}
+SHARED = 0.5  # correlation of the noise of two vertebrae of one patient
+
+
+def shift_for(target: float) -> float:
+    """Shift of the true class's score that gives each class about the AUC wanted, by simulation of the ranks."""
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, 20000, p=(0.46, 0.44, 0.1))
+    noise = rng.standard_normal((20000, 3))
+    return brentq(lambda d: truth(y, noise + d * np.eye(3)[y])[2] - target, 0.1, 4, xtol=1e-3)
+
+
+def probabilities(scores: np.ndarray) -> np.ndarray:
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def truth(y: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    p = probabilities(scores)
+    return np.array([auc.auc(y == k, p[:, k]) for k in range(3)])
+
+
+def cohort(n: int, clustered: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Outcome and patient of each row: 12 % of the rows are a second vertebra of a patient of any class."""
+    y = rng.permutation(np.repeat([0, 1, 2], COHORTS[n]))
+    patients = round(n * 0.88) if clustered else n
+    return y, np.r_[np.arange(patients), rng.choice(patients, n - patients, replace=False)]
+
+
+def noise(patients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    n = len(patients)
+    return np.sqrt(SHARED) * rng.standard_normal((n, 3))[patients] + np.sqrt(1 - SHARED) * rng.standard_normal((n, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [0.70, 0.80, 0.92])
+@pytest.mark.parametrize(("n", "clustered"), [(51, False), (51, True), (110, True), (187, True)])
+def test_class_2_and_macro_intervals_cover(n: int, clustered: bool, target: float) -> None:
+    d, rng = shift_for(target), np.random.default_rng(n)
+    y, _ = cohort(187, False, rng)
+    big = np.repeat(y, 3000)
+    true = truth(big, rng.standard_normal((len(big), 3)) + d * np.eye(3)[big])
+    class_2 = macro = plain = 0
+    for _ in range(REPLICATES):
+        y, patients = cohort(n, clustered, rng)
+        p = probabilities(noise(patients, rng) + d * np.eye(3)[y])
+        rare, mean = auc.class_auc(y == 2, p[:, 2], patients), auc.macro_auc(y, p, patients)
+        class_2 += rare.low <= true[2] <= rare.high
+        macro += mean.low <= true.mean() <= mean.high
+        value, rows = auc.influence(y == 2, p[:, 2], patients)
+        plain += abs(value[0] - true[2]) <= 1.96 * np.sqrt(auc.clustered_covariance(rows, patients)[0, 0])
+    found = np.array([class_2, macro, plain]) / REPLICATES
+    print(f"\n| {n} | {clustered} | {true[2]:.2f} | {found[0]:.3f} | {found[1]:.3f} | {found[2]:.3f} |", end="")
+    slack = 2 * np.sqrt(0.95 * 0.05 / REPLICATES)
+    assert 0.925 - slack <= found[0] <= 0.985 + slack
+    assert 0.925 - slack <= found[1] <= 0.985 + slack
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [110, 187])
+def test_the_paired_macro_test_keeps_its_size_with_clusters(n: int) -> None:
+    """Two models of equal worth, patients with two rows of one class and the same noise: the worst case."""
+    rng = np.random.default_rng(n)
+    kept = ignored = 0
+    for _ in range(REPLICATES):
+        y = rng.permutation(np.repeat([0, 1, 2], COHORTS[n]))
+        y, patients = np.repeat(y[: n // 2], 2), np.repeat(np.arange(n // 2), 2)
+        if np.bincount(y, minlength=3).min() < 3:
+            continue
+        a, b = (probabilities(noise(patients, rng) + 1.2 * np.eye(3)[y]) for _ in range(2))
+        kept += (macro_test(y, a, b, patients).p or 0) < 0.05
+        ignored += (macro_test(y, a, b).p or 0) < 0.05
+    print(f"\n| {n} | {kept / REPLICATES:.3f} | ignoring clusters {ignored / REPLICATES:.3f} |", end="")
+    assert 0.03 <= kept / REPLICATES <= 0.07
+    assert ignored > kept
+
+
+def test_the_simulation_gives_the_auc_it_is_asked_for() -> None:
+    assert ndtr(shift_for(0.70) / np.sqrt(2)) < 0.75
+    rng = np.random.default_rng(1)
+    y = np.repeat([0, 1, 2], [4600, 4400, 1000])
+    assert truth(y, rng.standard_normal((10000, 3)) + shift_for(0.8) * np.eye(3)[y])[2] == pytest.approx(0.8, abs=0.02)
