@@ -43,9 +43,12 @@ def _largest_in_plane(points: np.ndarray, centre: np.ndarray, axis: int) -> floa
     across = [other for other in range(3) if other != axis]
     flat = points[:, across]
     radius = np.hypot(*(flat - centre[across]).T)
-    order = np.lexsort((-radius, points[:, axis]))
-    plane = points[order, axis]
-    group = np.cumsum(np.diff(plane, prepend=plane[0]) > 0)
+    planes, group = np.unique(points[:, axis], return_inverse=True)
+    widest = np.zeros(planes.size)
+    np.maximum.at(widest, group, radius)
+    group = np.argsort(np.argsort(-widest))[group]  # the widest plane first: its result ends the search in most others
+    order = np.argsort(group * (2 * radius.max() + 1) - radius)
+    group = group[order]
     return float(largest_distance(np.ascontiguousarray(flat[order]), radius[order], group, 0.0))
 
 

@@ -16,6 +16,8 @@ from ovfrad.radiomics.diameters import largest_diameters
 from ovfrad.radiomics.marching_cubes import surface_and_volume
 from ovfrad.radiomics.region import Region
 
+OVER_N = "covariance over N; IBSI: over N - 1, a factor sqrt(N / (N - 1))"
+
 shape = FeatureClass("shape", "size and form of the mask")
 
 
@@ -66,13 +68,13 @@ def flatness(f: Form) -> float:
     return float(np.sqrt(f.axes[2] / f.axes[0]))
 
 
-@shape.feature("LeastAxisLength", "morph_pca_least_axis", "7J51", "mm")
+@shape.feature("LeastAxisLength", "morph_pca_least_axis", "7J51", "mm", note=OVER_N)
 def least_axis_length(f: Form) -> float:
     """4 sqrt(l3)."""
     return 4 * float(np.sqrt(f.axes[2]))
 
 
-@shape.feature("MajorAxisLength", "morph_pca_maj_axis", "TDIC", "mm")
+@shape.feature("MajorAxisLength", "morph_pca_maj_axis", "TDIC", "mm", note=OVER_N)
 def major_axis_length(f: Form) -> float:
     """4 sqrt(l1)."""
     return 4 * float(np.sqrt(f.axes[0]))
@@ -108,7 +110,7 @@ def mesh_volume(f: Form) -> float:
     return f.volume
 
 
-@shape.feature("MinorAxisLength", "morph_pca_min_axis", "P9VJ", "mm")
+@shape.feature("MinorAxisLength", "morph_pca_min_axis", "P9VJ", "mm", note=OVER_N)
 def minor_axis_length(f: Form) -> float:
     """4 sqrt(l2)."""
     return 4 * float(np.sqrt(f.axes[1]))
