@@ -139,6 +139,15 @@ def test_spearman_drops_the_hub_and_by_order_its_partners() -> None:
     assert SpearmanFilter(0.6, rule="order").fit(X).get_feature_names_out().tolist() == ["b"]
 
 
+def test_spearman_keeps_the_less_redundant_of_a_pair() -> None:
+    """a and z are partners; a is also nearer to c (below the threshold), so z stays though its name comes later."""
+    rng = np.random.default_rng(0)
+    z, rest = rng.normal(size=(2, 400))
+    a = z + 0.3 * rest
+    X = pd.DataFrame({"a": a, "c": a + 3 * rest, "z": z})
+    assert SpearmanFilter(0.9).fit(X).get_feature_names_out().tolist() == ["c", "z"]
+
+
 def test_spearman_refuses_an_unknown_rule() -> None:
     with pytest.raises(ValueError, match=r"rule must be 'degree' or 'order'; got 'random'\."):
         SpearmanFilter(rule="random").fit(_blocks())

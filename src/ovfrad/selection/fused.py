@@ -18,6 +18,7 @@ from ovfrad.selection.pca import DeepPca
 from ovfrad.selection.prune import CorrelationPrune
 from ovfrad.selection.radscore import RadScore
 from ovfrad.selection.spearman import SpearmanFilter
+from ovfrad.selection.trace import trace
 
 if TYPE_CHECKING:
     from ovfrad.study.settings import Harmonisation, Selection
@@ -171,7 +172,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         components = pd.DataFrame(index=X.index) if self.pca_ is None else self.pca_.transform(X[self.deep_])
         fusion = pd.concat([harmonised[chosen], components], axis=1)
         self._fit_fusion(fusion, codes, patients)
-        self.trace_ = self._trace(len(X), patients)
+        self.trace_ = trace(self, len(X), patients)
         return self
 
     def _learn_columns(self, X: pd.DataFrame) -> None:
@@ -311,33 +312,3 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         """Names of the fused set."""
         check_is_fitted(self, "fused_")
         return np.array(self.fused_, dtype=object)
-
-    def _trace(self, n_rows: int, patients: np.ndarray | None) -> dict[str, Any]:
-        """What each step kept and on what it was learned, as plain numbers and lists."""
-        names: dict[str, list[str]] = {"radiomics": self.radiomics_}
-        for step, fitted in (("icc", self.icc_), ("spearman", self.spearman_), ("lasso", self.lasso_)):
-            names[step] = [] if fitted is None else [str(name) for name in fitted.get_feature_names_out()]
-        names["prune"] = names["lasso"] if self.prune_ is None else list(map(str, self.prune_.get_feature_names_out()))
-        names["deep"] = self.deep_
-        names["pca"] = [] if self.pca_ is None else [str(name) for name in self.pca_.get_feature_names_out()]
-        names["fusion"], names["fused"] = self.fusion_columns_, self.fused_
-        counts = {step: len(kept) for step, kept in names.items()}
-        combat, icc = self.combat_, self.icc_
-        return {
-            "counts": counts,
-            "names": {step: list(kept) for step, kept in names.items() if step != "deep"},
-            "n_rows": n_rows,
-            "n_patients": n_rows if patients is None else len(np.unique(patients)),
-            "batches": {} if combat is None else dict(zip(*map(np.ndarray.tolist, _batches(combat)), strict=True)),
-            "n_batches": 0 if combat is None else combat.n_batches_,
-            "reference": None if combat is None else combat.reference_,
-            "icc_pairs": 0 if icc is None else icc.n_pairs_,
-            "icc_patients": 0 if icc is None else icc.n_patients_,
-            "pca_variance": 0.0 if self.pca_ is None else float(self.pca_.explained_variance_ratio_.sum()),
-            "alpha_radiomics": None if self.lasso_ is None else self.lasso_.alpha_,
-            "alpha_fusion": None if self.fusion_ is None else self.fusion_.alpha_,
-        }
-
-
-def _batches(combat: ComBat) -> tuple[np.ndarray, np.ndarray]:
-    return combat.batches_, combat.batch_sizes_
