@@ -68,9 +68,9 @@ def test_icc_refuses_what_it_cannot_use(first, second, text: str) -> None:
         icc(first, second)
 
 
-@pytest.mark.parametrize(("weights", "name"), [("linear", "toeplitz"), ("quadratic", "toeplitz")])
+@pytest.mark.parametrize("weights", ["linear", "quadratic"])
 @pytest.mark.parametrize("n", [30, 200, 981])
-def test_kappa_and_its_interval_agree_with_other_packages(weights: str, name: str, n: int) -> None:
+def test_kappa_and_its_interval_agree_with_other_packages(weights: str, n: int) -> None:
     rng = np.random.default_rng(n)
     a = rng.choice(3, n, p=(0.46, 0.44, 0.10))
     b = np.clip(a + rng.choice([-1, 0, 1], n, p=(0.1, 0.8, 0.1)), 0, 2)
@@ -79,7 +79,7 @@ def test_kappa_and_its_interval_agree_with_other_packages(weights: str, name: st
     distance = np.arange(3.0) ** (1 if weights == "linear" else 2)
     table = np.zeros((3, 3))
     np.add.at(table, (a, b), 1)
-    other = cohens_kappa(table, weights=distance, wt=name)
+    other = cohens_kappa(table, weights=distance, wt="toeplitz")
     assert found.low == pytest.approx(other.kappa_low, abs=1e-9)
     assert found.high == pytest.approx(min(1.0, other.kappa_upp), abs=1e-9)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ovfrad.evaluation.compare import Test, bootstrap_p, compare, delong_test, holm, permutation_p
+from ovfrad.evaluation.compare import PairedTest, bootstrap_p, compare, delong_test, holm, permutation_p
 from ovfrad.evaluation.estimate import Estimate
 
 
@@ -98,7 +98,7 @@ def test_holm_against_the_textbook_and_bounds() -> None:
 
 def test_no_p_outside_zero_to_one_can_exist() -> None:
     with pytest.raises(ValueError, match=r"a p value lies between 0 and 1; got 2\.34"):
-        Test(Estimate.without("x", 1), None, 2.34)
+        PairedTest(Estimate.without("x", 1), None, 2.34)
     assert bootstrap_p(np.zeros(10)) == 1.0
     assert bootstrap_p(np.full(3, np.nan)) is None
 

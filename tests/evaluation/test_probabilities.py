@@ -106,7 +106,7 @@ def test_sets_per_class_cover_the_rare_class_where_marginal_ones_do_not() -> Non
         quantile = scores[int(np.ceil(751 * 0.9)) - 1]
         marginal.append(coverage(1 - new_p <= quantile, new_y))
     assert (np.mean(per_class, axis=0) >= 0.89).all()
-    assert np.mean(marginal, axis=0)[2] < 0.3
+    assert np.mean(marginal, axis=0)[2] < 0.45
 
 
 def test_p_values_are_the_finite_sample_ones() -> None:

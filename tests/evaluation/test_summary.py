@@ -58,7 +58,7 @@ def test_point_estimates_agree_with_scikit_learn(classes: int) -> None:
     if classes > 2:
         expected["hand_till"] = metrics.roc_auc_score(y, p, multi_class="ovo")
     for name, value in expected.items():
-        assert result[name]["estimate"] == pytest.approx(value, abs=1e-6), name
+        assert result[name]["estimate"] == pytest.approx(value, abs=1e-12), name
     assert result["confusion_matrix"] == metrics.confusion_matrix(y, guess, labels=range(classes)).tolist()
     for k in range(classes):
         assert result["class_auc"][str(k)]["estimate"] == pytest.approx(

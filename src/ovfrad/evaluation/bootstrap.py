@@ -18,7 +18,7 @@ from ovfrad.evaluation.auc import patient_codes
 from ovfrad.evaluation.estimate import Estimate
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.float32]
+Counts = NDArray[np.floating]
 CHUNK_CELLS = 8_000_000
 """Largest number of cells (rows x resamples) held at once: 32 MB."""
 KERNEL_CELLS = 300_000
@@ -87,7 +87,7 @@ def ratio(numerator: NDArray[np.floating], denominator: NDArray[np.floating]) ->
 def kernel_wins(case_scores: Floats, other_scores: Floats, weights: Counts) -> Counts:
     """Return, for each case, the weight of the non-cases it outranks (ties one half), shape (m, b)."""
     difference = case_scores[:, None] - other_scores[None, :]
-    kernel = ((np.sign(difference) + 1) / 2).astype(np.float32)
+    kernel = ((np.sign(difference) + 1) / 2).astype(weights.dtype)
     wins: Counts = kernel @ weights
     return wins
 
@@ -98,7 +98,7 @@ def _sorted_wins(cases: NDArray[np.bool_], scores: Floats, weights: Counts) -> N
     ordered = scores[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     sorted_weights = weights[order]
-    of_cases = sorted_weights * cases[order][:, None].astype(np.float32)
+    of_cases = sorted_weights * cases[order][:, None].astype(weights.dtype)
     of_others = sorted_weights - of_cases
     if len(starts) < len(scores):
         of_cases = np.add.reduceat(of_cases, starts, axis=0)
@@ -115,7 +115,8 @@ def weighted_auc(cases: NDArray[np.bool_], scores: Floats, weights: Counts) -> F
     ----------
     cases : ndarray of bool, shape (n,)
     scores : ndarray, shape (n,)
-    weights : ndarray of float32, shape (n, b)
+    weights : ndarray, shape (n, b)
+        float32 resample counts, or float64 ones for the AUC itself.
 
     Returns
     -------

@@ -25,7 +25,7 @@ NO_VARIANCE = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class PairedTest:
     """A difference of two AUCs (first less second), its statistic and its p value.
 
     Attributes
@@ -38,12 +38,10 @@ class Test:
 
     Examples
     --------
-    >>> Test(Estimate.without("x", 5), 1.0, 2.34)
+    >>> PairedTest(Estimate.without("x", 5), 1.0, 2.34)
     Traceback (most recent call last):
     ValueError: a p value lies between 0 and 1; got 2.34.
     """
-
-    __test__ = False  # not a pytest class
 
     difference: Estimate
     statistic: float | None
@@ -60,7 +58,7 @@ class Test:
 
 def delong_test(
     cases: ArrayLike, first: ArrayLike, second: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95
-) -> Test:
+) -> PairedTest:
     """Return the paired test of two AUCs, DeLong's with influences summed by patient.
 
     Without patients it is DeLong, DeLong and Clarke-Pearson's (1988) z test.
@@ -83,30 +81,30 @@ def delong_test(
     y, codes = np.asarray(cases, dtype=bool), auc.patient_codes(patients, np.size(first))
     known = len(np.unique(codes))
     if y.all() or not y.any():
-        return Test(Estimate.without("no test: cases or non-cases are absent", len(y), known), None, None)
+        return PairedTest(Estimate.without("no test: cases or non-cases are absent", len(y), known), None, None)
     values, influences = auc.influence(y, np.stack([np.asarray(first, float), np.asarray(second, float)]), codes)
     method = "cluster-robust DeLong"
     return _z_test(values[0] - values[1], influences[0] - influences[1], codes, method, level)
 
 
-def _z_test(difference: float, influence: Floats, codes: NDArray[np.intp], method: str, level: float) -> Test:
+def _z_test(difference: float, influence: Floats, codes: NDArray[np.intp], method: str, level: float) -> PairedTest:
     """Return the z test of a difference from the row influences on it; identical rankings have p = 1."""
     n, known = len(codes), len(np.unique(codes))
     se = math.sqrt(float(auc.clustered_covariance(influence, codes)[0, 0]))
     if se < NO_VARIANCE:
         if abs(difference) < NO_VARIANCE:
-            return Test(Estimate(0.0, None, None, f"{method}; the models rank alike", n, known), 0.0, 1.0)
+            return PairedTest(Estimate(0.0, None, None, f"{method}; the models rank alike", n, known), 0.0, 1.0)
         reason = f"{method}; no test: the difference has no variance"
-        return Test(Estimate(difference, None, None, reason, n, known), None, None)
+        return PairedTest(Estimate(difference, None, None, reason, n, known), None, None)
     z, half = difference / se, quantile_of_normal(level) * se
     low, high = max(-1.0, difference - half), min(1.0, difference + half)
     p = min(1.0, 2 * float(ndtr(-abs(z))))
-    return Test(Estimate(difference, low, high, method, n, known), float(z), p)
+    return PairedTest(Estimate(difference, low, high, method, n, known), float(z), p)
 
 
 def macro_test(
     y_true: ArrayLike, first: ArrayLike, second: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95
-) -> Test:
+) -> PairedTest:
     """Return the paired z test of two macro AUCs: influences on all classes added, then summed by patient.
 
     Parameters
@@ -120,7 +118,7 @@ def macro_test(
     one, two = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if absent := auc.absent_classes(y, one.shape[1]):
         reason = f"no test: class {absent[0]} has no AUC here"
-        return Test(Estimate.without(reason, len(y), len(np.unique(codes))), None, None)
+        return PairedTest(Estimate.without(reason, len(y), len(np.unique(codes))), None, None)
     (a, of_a), (b, of_b) = auc.class_influences(y, one, codes), auc.class_influences(y, two, codes)
     influence = (of_a - of_b).mean(axis=0)
     return _z_test(float(a.mean() - b.mean()), influence, codes, "joint z, cluster-robust influence", level)
@@ -144,8 +142,9 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def _aligned(first: pd.DataFrame, second: pd.DataFrame, ranking_only: bool) -> tuple[Predictions, Predictions]:
     """Return both models' arrays on the same rows in the same order."""
     keys = [c for c in ("patient_id", "vertebra") if c in first.columns and c in second.columns]
-    one, two = (t.sort_values(keys, kind="stable").reset_index(drop=True) for t in (first, second))
-    if len(one) != len(two) or not (one[keys].astype(str) == two[keys].astype(str)).all(axis=None):
+    one, two = (t.astype(dict.fromkeys(keys, str)) for t in (first, second))
+    one, two = (t.sort_values(keys, kind="stable").reset_index(drop=True) for t in (one, two))
+    if len(one) != len(two) or not (one[keys] == two[keys]).all(axis=None):
         raise ValueError(f"two models are compared on the same rows; got {len(one)} and {len(two)} with other keys.")
     a, b = arrays(one, ranking_only), arrays(two, ranking_only)
     if a.classes != b.classes or not (a.y == b.y).all():

@@ -32,7 +32,7 @@ def confusion_matrix(y_true: ArrayLike, predicted: ArrayLike, classes: int) -> N
 
 def _totals(indicators: NDArray[np.bool_], weights: Counts) -> Floats:
     """Return the weight of the rows in each indicator: (n, c) and (n, b) -> (c, b)."""
-    return np.asarray(indicators.astype(np.float32).T @ weights, dtype=float)
+    return np.asarray(indicators.astype(weights.dtype).T @ weights, dtype=float)
 
 
 def confusion_weights(y: NDArray[np.intp], predicted: NDArray[np.intp], classes: int, weights: Counts) -> Floats:
@@ -86,7 +86,7 @@ def probability_metrics(data: Predictions, weights: Counts) -> dict[str, Floats]
     truth = data.y[:, None] == np.arange(data.classes)
     errors = data.p - truth
     columns = np.column_stack([(errors**2).sum(axis=1), row_log_loss(data.y, data.p), errors])
-    means = ratio((columns.astype(np.float32).T @ weights), weights.sum(axis=0, dtype=float))
+    means = ratio((columns.astype(weights.dtype).T @ weights), weights.sum(axis=0, dtype=float))
     large = {f"calibration_in_the_large.{k}": means[2 + k] for k in range(data.classes)}
     return {"brier": means[0], "log_loss": means[1], **large}
 

@@ -92,7 +92,7 @@ def evaluate(
     def statistics(weights: Counts) -> dict[str, Floats]:
         return _statistics(data, weights, positive, ranking_only, ordered)
 
-    point = {name: float(v[0]) for name, v in statistics(np.ones((data.n, 1), dtype=np.float32)).items()}
+    point = {name: float(v[0]) for name, v in statistics(np.ones((data.n, 1))).items()}
     resampled = Resamples(data.patients, resamples, seed).apply(statistics)
     boot = {
         name: percentile(resampled[name], v if np.isfinite(v) else None, data.n, data.n_patients, level)
