@@ -116,7 +116,7 @@ def add_cleft(hu: F32, frame: Frame, grid: Grid, anatomy: Anatomy, shape: Shape,
     a, b, _ = anatomy.half
     gas = rng.random() < 0.6
     value = rng.uniform(*(GAS_HU if gas else FLUID_HU))
-    rough, thick = random_field(rng, grid, 3.0), rng.uniform(1.2, 2.8)
+    rough, thick = random_field(rng, grid, 3.0), rng.uniform(1.5, 3.2)
     dx = (frame.x - rng.normal(0, 3)) / (rng.uniform(0.28, 0.5) * a)
     dy = (frame.y + rng.uniform(0.0, 0.4) * b) / (rng.uniform(0.28, 0.5) * b)
     dz = (shape.depth - rng.uniform(3.5, 6.5) + 1.2 * rough) / thick

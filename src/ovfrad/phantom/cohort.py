@@ -122,7 +122,7 @@ def apportion(total: int, shares: Sequence[int], least: int) -> list[int]:
     parts = np.floor(exact).astype(int)
     for k in np.argsort(parts - exact, kind="stable")[: total - parts.sum()]:
         parts[k] += 1
-    while parts.min() < least and parts.max() > least:
+    while parts.min() < least and parts.max() > parts.min() + 1:
         parts[parts.argmin()] += 1
         parts[parts.argmax()] -= 1
     return [int(part) for part in parts]

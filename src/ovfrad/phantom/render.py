@@ -70,6 +70,14 @@ def crop_grid(scanner: Scanner) -> tuple[Grid, NDArray[np.float64]]:
     return Grid.spanning(CROP_MM, start, step), affine
 
 
+def largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest piece of a mask: no reader leaves islands of a few voxels."""
+    pieces, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
+
+
 def render(case: Case, scanner: Scanner | None = None) -> Phantom:
     """Render the case's vertebra.
 
@@ -97,8 +105,8 @@ def render(case: Case, scanner: Scanner | None = None) -> Phantom:
         result = scan(hu, grid, scanner, anatomy.thoracic, scan_rng)
         target: F32 = np.where(frame.level == 0, bodies, np.float32(50))
         slip = READER_WANDER_MM * random_field(reader_rng, grid, 5.0) + reader_rng.normal(0, READER_BIAS_MM)
-    mask = ndimage.binary_closing(target < 0) if anatomy.fracture.pattern == "burst" else target < 0
-    second = target + slip * (np.abs(target) < 3) < 0
+    mask = largest(ndimage.binary_closing(target < 0) if anatomy.fracture.pattern == "burst" else target < 0)
+    second = largest(target + slip * (np.abs(target) < 3) < 0)
     neighbours = (frame.level * ((bodies < 0) & (frame.level != 0))).astype(np.int8)
     fracture = anatomy.fracture
     drawn: Truth = {
