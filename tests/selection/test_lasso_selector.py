@@ -36,9 +36,9 @@ def test_path_equals_glmnet() -> None:
     expected = pd.read_csv(REFERENCE / "lasso_glmnet.csv")
     lasso = LassoSelector().fit(X, y)
     np.testing.assert_allclose(lasso.alphas_, expected["alpha"], rtol=1e-12)
-    np.testing.assert_allclose(lasso.path_[:, 0], expected[X.columns], atol=GLMNET_TOLERANCE)
+    np.testing.assert_allclose(lasso.path_, expected[X.columns], atol=GLMNET_TOLERANCE)
     clear = np.abs(expected[X.columns].to_numpy()) > 10 * GLMNET_TOLERANCE
-    assert (lasso.path_[:, 0][clear] != 0).all()
+    assert (lasso.path_[clear] != 0).all()
 
 
 def test_one_se_rule_takes_the_larger_penalty_within_one_se() -> None:

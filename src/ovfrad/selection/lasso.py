@@ -41,7 +41,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     ----------
     alphas_ : ndarray of shape (n_alphas,)
         Largest first.
-    path_ : ndarray of shape (n_alphas, n_targets, n_features)
+    path_ : ndarray of shape (n_alphas, n_features), for "ovr" (n_alphas, n_classes, n_features)
         Coefficients per SD of a feature on all rows.
     cv_mean_, cv_se_ : ndarray of shape (n_alphas,)
         Mean squared error over folds, and its standard error.
@@ -104,11 +104,11 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         patients = np.arange(len(codes)) if groups is None else np.asarray(aligned(groups, X, "groups"))
         self._cross_validate(values, targets, deal_patients(patients, codes, self.cv, self.random_state))
         fit = _fit_path(values, targets, self.alphas_, _TOLERANCE)
-        self.mean_, self.scale_, self.path_ = fit.mean, fit.scale, fit.path
         single = targets.shape[1] == 1
-        self.coef_ = self.path_[self.index_, 0] if single else self.path_[self.index_]
+        self.mean_, self.scale_, self.path_ = fit.mean, fit.scale, fit.path[:, 0] if single else fit.path
+        self.coef_ = self.path_[self.index_]
         self.intercept_ = float(fit.level[0]) if single else fit.level
-        self.support_ = (self.path_[self.index_] != 0).any(axis=0)
+        self.support_ = (fit.path[self.index_] != 0).any(axis=0)
         return self
 
     def _targets(self, codes: np.ndarray) -> np.ndarray:

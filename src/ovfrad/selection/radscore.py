@@ -95,9 +95,7 @@ class RadScore(BaseEstimator):
     def path(self) -> pd.DataFrame:
         """Coefficients per SD (columns: features) at each penalty (index `alpha`, largest first)."""
         check_is_fitted(self)
-        return pd.DataFrame(
-            self.lasso_.path_[:, 0], index=pd.Index(self.lasso_.alphas_, name="alpha"), columns=self._names()
-        )
+        return pd.DataFrame(self.lasso_.path_, index=pd.Index(self.lasso_.alphas_, name="alpha"), columns=self._names())
 
     def cv_curve(self) -> pd.DataFrame:
         """CV curve, index `alpha`: mean squared error, its standard error, number of features kept, and `chosen`."""
@@ -106,7 +104,7 @@ class RadScore(BaseEstimator):
         columns = {
             "mean": lasso.cv_mean_,
             "se": lasso.cv_se_,
-            "n_features": (lasso.path_ != 0).any(axis=1).sum(axis=1),
+            "n_features": (lasso.path_ != 0).sum(axis=1),
             "chosen": np.arange(len(lasso.alphas_)) == lasso.index_,
         }
         return pd.DataFrame(columns, index=pd.Index(lasso.alphas_, name="alpha"))
