@@ -3,7 +3,6 @@
 from ovfrad.report.inputs import (
     Mesh,
     MontageCase,
-    Nomogram,
     ReportInput,
     SelectionTrace,
     Shap,
@@ -11,4 +10,4 @@ from ovfrad.report.inputs import (
 )
 from ovfrad.report.write import write_report
 
-__all__ = ["Mesh", "MontageCase", "Nomogram", "ReportInput", "SelectionTrace", "Shap", "Weights", "write_report"]
+__all__ = ["Mesh", "MontageCase", "ReportInput", "SelectionTrace", "Shap", "Weights", "write_report"]

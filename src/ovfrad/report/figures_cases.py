@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovfrad.report.inputs import MontageCase, ReportInput
-from ovfrad.report.style import CONTOUR, GREY, INK, drawable, new_figure
+from ovfrad.report.style import CONTOUR, GREY, INK, WIDTH, drawable, new_figure
 from ovfrad.report.table_one import flow_numbers
 from ovfrad.report.words import cohort_name, plural
 
@@ -23,44 +23,70 @@ _ROW_WORD = {"vertebrae": "vertebra"}
 def flow_chart(data: ReportInput) -> Figure:
     """Patients and rows from eligibility to cohorts, with what was excluded or set aside."""
     boxes = flow_numbers(data)
-    trunk = [b for b in boxes if b[0] in ("Assessed for eligibility", "Analysed")]
     side = [b for b in boxes if b[0] in ("Excluded", "Set aside (quarantine)")]
-    cohorts = boxes[len(trunk) + len(side) :]
-    figure = new_figure(2.6 + 0.75 * len(side))
-    axes = figure.subplots()
-    axes.set(xlim=(0, 100), ylim=(0, 100))
+    top, analysed = (next(b for b in boxes if b[0] == name) for name in ("Assessed for eligibility", "Analysed"))
+    cohorts = boxes[len(side) + 2 :]
+    texts = [_lines(box, data, 46) for box in side]
+    heights = [_height(text) for text in texts]
+    gap, x = 0.18, (2.6 if side else WIDTH / 2)
+    middle = sum(heights) + gap * (len(side) + 1) if side else 0.35
+    height = 0.08 + 0.55 + middle + 0.55 + 0.5 + 0.95 + 0.22
+    figure = new_figure(height, layout=None)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set(xlim=(0, WIDTH), ylim=(0, height))
     axes.axis("off")
-    _box(axes, 50, 92, 42, trunk[0], data)
-    levels = np.linspace(92, 48, len(side) + 2)[1:-1] if side else []
-    for y, box in zip(levels, side, strict=True):
-        _arrow(axes, (50, y), (63, y))
-        _box(axes, 81, y, 36, box, data)
-    _arrow(axes, (50, 84), (50, 56))
-    _box(axes, 50, 48, 42, trunk[1], data)
-    width = min(24, 96 / max(len(cohorts), 1) - 1.5)
-    centres = (np.arange(len(cohorts)) + 0.5) * 100 / max(len(cohorts), 1)
-    for x, box in zip(centres, cohorts, strict=True):
-        axes.plot([50, 50, x, x], [40, 30, 30, 26], color=GREY, lw=0.9, zorder=0)
-        _arrow(axes, (x, 27), (x, 20))
-        _box(axes, x, 10, width, (cohort_name(box[0]).replace(" (nested)", ""), *box[1:]), data)
+    y_top, y_analysed = height - 0.08 - 0.275, 0.22 + 0.95 + 0.5 + 0.275
+    _box(axes, (x, y_top), (2.7, 0.55), _lines(top, data, 46))
+    _arrow(axes, (x, y_top - 0.275), (x, y_analysed + 0.275))
+    y = y_top - 0.275 - gap
+    for text, tall in zip(texts, heights, strict=True):
+        _arrow(axes, (x, y - tall / 2), (3.85, y - tall / 2))
+        _box(axes, (5.35, y - tall / 2), (3.0, tall), text)
+        y -= tall + gap
+    _box(axes, (x, y_analysed), (2.7, 0.55), _lines(analysed, data, 46))
+    _branches(axes, cohorts, data, (x, y_analysed - 0.275))
     return figure
 
 
-def _box(axes: Axes, x: float, y: float, width: float, box: tuple[str, int, int, str], data: ReportInput) -> None:
+def _branches(
+    axes: Axes, cohorts: list[tuple[str, int, int, str]], data: ReportInput, top: tuple[float, float]
+) -> None:
+    """Cohort boxes in a row, joined to the box above at the point `top`, inches."""
+    stem, start = top
+    step = min((WIDTH - 0.2) / max(len(cohorts), 1), 1.7)
+    first = max(stem - step * (len(cohorts) - 1) / 2, 0.1 + step / 2)
+    for place, box in enumerate(cohorts):
+        x = first + step * place
+        axes.plot([stem, stem, x], [start, start - 0.2, start - 0.2], color=GREY, lw=0.9)
+        _arrow(axes, (x, start - 0.2), (x, start - 0.48))
+        _box(axes, (x, start - 0.48 - 0.45), (step - 0.16, 0.9), _lines(box, data, 19))
+
+
+def _lines(box: tuple[str, int, int, str], data: ReportInput, wide: int) -> list[str]:
     name, patients, rows, reasons = box
     word = _ROW_WORD.get(data.unit, data.unit.removesuffix("s"))
-    lines = [drawable(name, 40), f"{plural(patients, 'patient')}, {plural(rows, word)}"]
-    if width < 30:
-        lines = [*textwrap.wrap(lines[0], 18), plural(patients, "patient"), plural(rows, word)]
-    lines += textwrap.wrap(drawable(reasons, 130), 44)
-    style: dict[str, Any] = {"boxstyle": "round,pad=0.5", "facecolor": "#F4F6F9", "edgecolor": GREY, "linewidth": 0.8}
-    axes.text(x, y, "\n".join(lines), ha="center", va="center", fontsize=7.8, bbox=style, linespacing=1.35)
+    counts = [plural(patients, "patient"), plural(rows, word)]
+    name = cohort_name(name).replace(" (nested)", "")
+    lines = textwrap.wrap(drawable(name, 40), wide) + ([", ".join(counts)] if wide > 30 else counts)
+    return lines + textwrap.wrap(drawable(reasons, 150), wide)
+
+
+def _height(lines: list[str]) -> float:
+    return 0.2 + 0.155 * len(lines)
+
+
+def _box(axes: Axes, centre: tuple[float, float], size: tuple[float, float], lines: list[str]) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    corner = (centre[0] - size[0] / 2, centre[1] - size[1] / 2)
+    shape = "round,pad=0,rounding_size=0.06"
+    axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=shape, facecolor="#F4F6F9", edgecolor=GREY, linewidth=0.8))
+    axes.text(*centre, "\n".join(lines), ha="center", va="center", fontsize=7.8, linespacing=1.35)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 0, "shrinkB": 0}
-    )
+    style = {"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=style)
 
 
 def montage(data: ReportInput, most: int = 6) -> Figure | None:
@@ -73,7 +99,8 @@ def montage(data: ReportInput, most: int = 6) -> Figure | None:
     figure = new_figure(1.32 * rows * (2 if across == 1 else 1))
     outer = figure.subfigures(rows, across, squeeze=False, wspace=0.01, hspace=0.01)
     for part, case in zip(outer.ravel(), cases, strict=False):
-        title = f"{drawable(case.case_id, 24)} · {cohort_name(case.cohort).split(' ')[0].lower()} · {drawable(case.label, 26)}"
+        cohort = cohort_name(case.cohort).split(" ")[0].lower()
+        title = f"{drawable(case.case_id, 24)} · {cohort} · {drawable(case.label, 26)}"
         part.suptitle(title, fontsize=7, x=0.02, ha="left")
         for axes, plane in zip(part.subplots(1, 3), PLANES, strict=True):
             _section(axes, case, plane)
@@ -106,33 +133,39 @@ def mesh(data: ReportInput) -> Figure | None:
     vertices = np.asarray(data.mesh.vertices, float)
     vertices = vertices - vertices.mean(axis=0)
     triangles = vertices[np.asarray(data.mesh.faces, int)]
-    figure = new_figure(2.9, 6.2)
-    for place, (name, elevation, azimuth) in enumerate(
-        (("oblique from the front", 18, -65), ("from the left", 8, 5)), 1
-    ):
+    figure = new_figure(2.6, 5.6)
+    for place, (name, elevation, azimuth) in enumerate((("oblique", 22, -60), ("from the side", 0, 0)), 1):
         axes: Any = figure.add_subplot(1, 2, place, projection="3d")
         _surface(axes, triangles, vertices, elevation, azimuth)
         axes.set_title(f"{drawable(data.mesh.case_id, 24)}, {name}", fontsize=8)
+        if elevation == 0:
+            axes.set(xticks=[], xlabel="")
     return figure
+
+
+def _outward(triangles: np.ndarray) -> np.ndarray:
+    """Triangles (m, 3, 3) in the order that makes their normals point out of the body."""
+    volume = np.einsum("ij,ij->", triangles[:, 0], np.cross(triangles[:, 1], triangles[:, 2]))
+    return triangles if volume > 0 else triangles[:, ::-1]
 
 
 def _surface(axes: Any, triangles: np.ndarray, vertices: np.ndarray, elevation: float, azimuth: float) -> None:
     from matplotlib.colors import LightSource
-    from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+    from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
 
-    light = LightSource(azdeg=225, altdeg=45)
-    body = Poly3DCollection(triangles, facecolors="#D9C7A3", shade=True, lightsource=light, linewidths=0)
+    light = LightSource(azdeg=azimuth + 330, altdeg=50)
+    body = Poly3DCollection(_outward(triangles), facecolors="#DCC9A0", shade=True, lightsource=light, linewidths=0)
     body.set_rasterized(True)
     axes.add_collection3d(body)
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-    axes.set_box_aspect(np.maximum(high - low, 1e-6), zoom=0.92)
+    axes.set_box_aspect(np.maximum(high - low, 1e-6), zoom=1.0)
     axes.view_init(elevation, azimuth)
     for name, letter in (("x", "right to left"), ("y", "front to back"), ("z", "height")):
-        getattr(axes, f"set_{name}label")(f"{letter}, mm", fontsize=6, labelpad=-6)
+        getattr(axes, f"set_{name}label")(f"{letter}, mm", fontsize=6, labelpad=-7)
         axis = getattr(axes, f"{name}axis")
         axis.pane.set_facecolor("white")
         axis.pane.set_edgecolor("#E4E7EC")
         axis.line.set_color(INK)
-    axes.tick_params(labelsize=5.5, pad=-3)
     axes.locator_params(nbins=4)
+    axes.tick_params(labelsize=5.5, pad=-3)

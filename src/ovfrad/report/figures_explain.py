@@ -1,4 +1,4 @@
-"""Figures of the explanations: SHAP bar, beeswarm and decision plot, and the nomogram (METHODS H1, H2; paper Fig 7, 8)."""
+"""Figures of the explanations: SHAP bar, beeswarm, decision plot; nomogram (METHODS H1, H2; paper Fig 7, 8)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ovfrad.report.inputs import Nomogram, ReportInput, Shap
-from ovfrad.report.style import GREY, INK, PALE, colour, drawable, grid, line, new_figure
+from ovfrad.explanation.nomogram import Nomogram
+from ovfrad.report.inputs import ReportInput, Shap
+from ovfrad.report.style import INK, PALE, colour, drawable, grid, line, new_figure, shared_xlabel
 from ovfrad.report.words import class_name, feature_name
 
 if TYPE_CHECKING:
@@ -20,9 +21,14 @@ MOST = 15
 _LOW_TO_HIGH = ("#1E88E5", "#8E63C7", "#D81B60")
 
 
+def output_words(shap: Shap) -> str:
+    """Name of the output on the axes: the model's own, before recalibration (H1)."""
+    return f"{drawable(shap.table.output_name)} before recalibration"
+
+
 def importance_order(shap: Shap) -> np.ndarray:
     """Features by mean absolute SHAP value summed over classes, largest first, shape (p,)."""
-    return np.argsort(-np.abs(shap.values).mean(axis=0).sum(axis=1), kind="stable")
+    return np.argsort(-np.abs(shap.table.values).mean(axis=0).sum(axis=1), kind="stable")
 
 
 def shap_bar(data: ReportInput) -> Figure | None:
@@ -31,7 +37,7 @@ def shap_bar(data: ReportInput) -> Figure | None:
     if shap is None:
         return None
     order = importance_order(shap)[:MOST]
-    size = np.abs(shap.values).mean(axis=0)
+    size = np.abs(shap.table.values).mean(axis=0)
     figure = new_figure(1.0 + 0.2 * len(order))
     axes = figure.subplots()
     left = np.zeros(len(order))
@@ -39,9 +45,9 @@ def shap_bar(data: ReportInput) -> Figure | None:
         name = drawable(class_name(k, data.classes, data.outcome), 30)
         axes.barh(range(len(order)), size[order, k], left=left, color=colour(k), height=0.7, label=name)
         left += size[order, k]
-    axes.set_yticks(range(len(order)), [drawable(feature_name(shap.names[j]), 40) for j in order])
+    axes.set_yticks(range(len(order)), [drawable(feature_name(shap.table.feature_names[j]), 40) for j in order])
     axes.set_ylim(len(order) - 0.4, -0.6)
-    axes.set_xlabel(f"Mean |SHAP value|, {drawable(shap.output_name)}")
+    axes.set_xlabel(f"Mean |SHAP value|, {output_words(shap)}")
     axes.legend(loc="lower right")
     grid(axes, "x")
     return figure
@@ -49,7 +55,7 @@ def shap_bar(data: ReportInput) -> Figure | None:
 
 def _drawn_classes(shap: Shap) -> list[int]:
     """Classes to draw: with two classes the values mirror each other, and the second says it all."""
-    K = shap.values.shape[2]
+    K = shap.table.values.shape[2]
     return [1] if K == 2 else list(range(K))
 
 
@@ -68,20 +74,20 @@ def shap_beeswarm(data: ReportInput) -> Figure | None:
     every = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, k in zip(every, shown, strict=True):
         for row, j in enumerate(order):
-            x = shap.values[:, j, k]
-            shade = GREY if shap.features is None else colours(_ranks(np.asarray(shap.features, float)[:, j]))
+            x = shap.table.values[:, j, k]
+            shade = colours(_ranks(shap.table.X[:, j]))
             axes.scatter(x, row + swarm(x), c=shade, s=3.5, linewidths=0, rasterized=True)
         axes.axvline(0, color=INK, lw=0.7)
-        axes.set_title(drawable(class_name(k, data.classes, data.outcome), 26), color=colour(k))
+        axes.set_title(drawable(class_name(k, data.classes, data.outcome), 26).replace(" (", "\n(", 1), fontsize=8.5)
         grid(axes, "x")
-    every[0].set_yticks(range(len(order)), [drawable(feature_name(shap.names[j]), 36) for j in order], fontsize=7)
+    names = [drawable(feature_name(shap.table.feature_names[j]), 36) for j in order]
+    every[0].set_yticks(range(len(order)), names, fontsize=7)
     every[0].set_ylim(len(order) - 0.4, -0.6)
-    figure.supxlabel(f"SHAP value, {drawable(shap.output_name)}", fontsize=8.5)
-    if shap.features is not None:
-        bar = figure.colorbar(ScalarMappable(cmap=colours), ax=list(every), fraction=0.02, pad=0.01, aspect=40)
-        bar.set_ticks([0, 1], labels=["low", "high"])
-        bar.set_label("Feature value (rank)", labelpad=-8)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+    shared_xlabel(figure, f"SHAP value, {output_words(shap)}")
+    bar = figure.colorbar(ScalarMappable(cmap=colours), ax=list(every), fraction=0.02, pad=0.01, aspect=40)
+    bar.set_ticks([0, 1], labels=["low", "high"])
+    bar.set_label("Feature value (rank)", labelpad=-8)
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -112,14 +118,14 @@ def swarm(x: np.ndarray, bins: int = 60, width: float = 0.38) -> np.ndarray:
 
 def decision_cases(shap: Shap) -> list[int]:
     """One row per class: the case of that class with the median output for it (any case without `y_true`)."""
-    K = shap.output.shape[1]
+    K = shap.table.output.shape[1]
     if shap.y_true is None:
-        return [int(np.argmax(shap.output[:, k])) for k in range(K)]
+        return [int(np.argmax(shap.table.output[:, k])) for k in range(K)]
     rows = []
     for k in range(K):
         here = np.flatnonzero(np.asarray(shap.y_true) == k)
         if len(here):
-            rows.append(int(here[np.argsort(shap.output[here, k], kind="stable")[len(here) // 2]]))
+            rows.append(int(here[np.argsort(shap.table.output[here, k], kind="stable")[len(here) // 2]]))
     return rows
 
 
@@ -133,9 +139,9 @@ def shap_decision(data: ReportInput) -> Figure | None:
     every = figure.subplots(1, len(rows), sharey=True, sharex=True, squeeze=False)[0]
     for axes, row in zip(every, rows, strict=True):
         _decision_panel(axes, shap, row, order, data)
-    names = [drawable(feature_name(shap.names[j]), 36) for j in order]
+    names = [drawable(feature_name(shap.table.feature_names[j]), 36) for j in order]
     every[0].set_yticks(np.arange(len(order) + 1), ["all other features", *names[::-1]], fontsize=7)
-    figure.supxlabel(f"Output, {drawable(shap.output_name)}", fontsize=8.5)
+    shared_xlabel(figure, f"Output, {output_words(shap)}")
     handles, labels = every[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4)
     return figure
@@ -143,14 +149,14 @@ def shap_decision(data: ReportInput) -> Figure | None:
 
 def _decision_panel(axes: Axes, shap: Shap, row: int, order: np.ndarray, data: ReportInput) -> None:
     """Lines from the base (bottom) to the output (top); the features outside `order` come first, in one step."""
-    steps = shap.values[row]
+    steps = shap.table.values[row]
     rest = np.delete(steps, order, axis=0).sum(axis=0)
-    climb = np.vstack([np.zeros(steps.shape[1]), rest[None], steps[order[::-1]]]).cumsum(axis=0) + shap.base
+    climb = np.vstack([np.zeros(steps.shape[1]), rest[None], steps[order[::-1]]]).cumsum(axis=0) + shap.table.base
     height = np.r_[-0.5, np.arange(len(order) + 1) + 0.5]
     for k in _drawn_classes(shap):
         name = drawable(class_name(k, data.classes, data.outcome), 26)
         axes.plot(climb[:, k], height, color=colour(k), ls=line(k), label=name, marker="o", ms=1.8)
-        axes.axvline(shap.base[k], color=colour(k), lw=0.6, alpha=0.4)
+        axes.axvline(shap.table.base[k], color=colour(k), lw=0.6, alpha=0.4)
     true = "" if shap.y_true is None else f"\ntrue {class_name(int(shap.y_true[row]), data.classes, '')}"
     axes.set_title(f"{drawable(shap.case_ids[row], 22)}{true}", fontsize=8)
     axes.set_ylim(-0.6, len(order) + 0.7)
@@ -159,44 +165,55 @@ def _decision_panel(axes: Axes, shap: Shap, row: int, order: np.ndarray, data: R
 
 def nomogram(chart: Nomogram) -> Figure:
     """Points per predictor, total points, and the probability axes below (H2)."""
-    lines = [("Points", [(f"{p:.0f}", float(p)) for p in range(0, 101, 10)]), *chart.scales]
-    count = len(lines) + 1 + len(chart.axes)
-    figure = new_figure(0.35 + 0.47 * count)
-    top, bottom = figure.subplots(2, 1, height_ratios=[len(lines), 1 + len(chart.axes)])
+    ruler = [(f"{p}", float(p)) for p in range(0, 101, 10)]
+    lines = [("Points", ruler), *((s.variable, s.ticks) for s in chart.scales)]
+    high = chart.most_points
+    total = [(f"{t:g}", float(t)) for t in _round_ticks(0.0, high)]
+    ticks = chart.probability_ticks()
+    axes = [("Total points", total)]
+    for event in chart.events:
+        here = ticks[ticks["event"] == event]
+        places = [(f"{p:g}", t) for p, t in zip(here["probability"], here["total"], strict=True)]
+        axes.append((event.replace(">=", "≥"), places))
+    figure = new_figure(0.35 + 0.47 * (len(lines) + len(axes)))
+    top, bottom = figure.subplots(2, 1, height_ratios=[len(lines), len(axes)])
     _scales(top, lines, (0, 100))
-    low, high = chart.total
-    total = [(f"{t:g}", float(t)) for t in _round_ticks(low, high)]
-    axes = [(name, [(f"{p:g}", t) for p, t in ticks if low <= t <= high]) for name, ticks in chart.axes]
-    _scales(bottom, [("Total points", total), *axes], (low, high))
+    _scales(bottom, axes, (0, high))
     return figure
 
 
 def _round_ticks(low: float, high: float) -> np.ndarray:
     from matplotlib.ticker import MaxNLocator
 
-    ticks = MaxNLocator(nbins=10, steps=[1, 2, 5, 10]).tick_values(low, high)
+    ticks = np.array(MaxNLocator(nbins=10, steps=[1, 2, 5, 10]).tick_values(low, high), dtype=float)
     return ticks[(ticks >= low - 1e-9) & (ticks <= high + 1e-9)]
 
 
 def _scales(axes: Axes, lines: Sequence[tuple[str, Sequence[tuple[str, float]]]], limits: tuple[float, float]) -> None:
-    """Ruled lines with ticks; a tick text too close to the one before is left out, and rows alternate nothing."""
+    """Ruled lines with ticks; the verticals go through the ticks of the first line."""
     axes.set(xlim=limits, ylim=(len(lines) - 0.35, -0.75))
     axes.set_yticks(range(len(lines)), [drawable(feature_name(name), 34) for name, _ in lines])
     axes.tick_params(length=0)
     axes.set_xticks([])
     axes.spines[:].set_visible(False)
-    gap = (limits[1] - limits[0]) * 0.012
+    for _, x in lines[0][1]:
+        axes.axvline(x, color=PALE, lw=0.5, zorder=0)
     for row, (_, ticks) in enumerate(lines):
-        places = [x for _, x in ticks]
-        if not places:
-            continue
-        axes.plot([min(places), max(places)], [row, row], color=INK, lw=1)
-        for x in np.linspace(*limits, 11) if row == 0 else ():
-            axes.axvline(x, color=PALE, lw=0.5, zorder=0)
-        end = -np.inf
-        for text, x in sorted(ticks, key=lambda tick: tick[1]):
-            axes.plot([x, x], [row, row + 0.13], color=INK, lw=0.8)
-            half = 0.0058 * len(str(text)) * (limits[1] - limits[0])
-            if x - half > end + gap:
-                axes.text(x, row + 0.17, drawable(text, 16), ha="center", va="top", fontsize=6.8)
-                end = x + half
+        if ticks:
+            places = [x for _, x in ticks]
+            axes.plot([min(places), max(places)], [row, row], color=INK, lw=1)
+            _ticks(axes, row, ticks, limits[1] - limits[0])
+
+
+def _ticks(axes: Axes, row: int, ticks: Sequence[tuple[str, float]], span: float) -> None:
+    """Ticks with texts below; a text without room there goes above, and where there is none either, is left out."""
+    ends = {"below": -np.inf, "above": -np.inf}
+    looks = {"below": (0.17, "top"), "above": (-0.07, "bottom")}
+    for text, x in sorted(ticks, key=lambda tick: tick[1]):
+        axes.plot([x, x], [row, row + 0.13], color=INK, lw=0.8)
+        half = 0.0058 * len(str(text)) * span
+        side = next((s for s, end in ends.items() if x - half > end + 0.012 * span), None)
+        if side is not None:
+            shift, va = looks[side]
+            axes.text(x, row + shift, drawable(text, 16), ha="center", va=va, fontsize=6.8)
+            ends[side] = x + half

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ovfrad.evaluation.estimate import wilson
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.style import GREY, INK, PALE, colour, drawable, grid, line, new_figure, panels
 from ovfrad.report.table_results import models, validated
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Least rows of a cohort for a reliability curve.
+LEAST = 30
 _COHORT_MARKS = {"train": ("o", GREY), "internal": ("s", "#0072B2"), "external": ("D", "#882255")}
 _COHORT_MARKS |= {"prospective": ("^", "#009E73")}
 
@@ -49,11 +50,11 @@ def _roc_panel(axes: Axes, data: ReportInput, cohort: str) -> None:
     at = np.linspace(0, 1, 201)
     heights = []
     axes.plot([0, 1], [0, 1], color=PALE, lw=1, zorder=1)
-    for k in range(p.shape[1]):
+    for k in _curves(p.shape[1]):
         if 0 < (y == k).sum() < len(y):
             fpr, tpr, _ = roc_curve(y == k, p[:, k])
-            label = f"{_short(data, k)}: {estimate(block.get('class_auc', {}).get(str(k)))}"
-            axes.plot(fpr, tpr, color=colour(k), ls=line(k), label=drawable(label))
+            label = f"{drawable(_short(data, k), 14)}: {estimate(block.get('class_auc', {}).get(str(k)))}"
+            axes.plot(fpr, tpr, color=colour(k), ls=line(k), label=label)
             heights.append(np.interp(at, fpr, tpr))
     if len(heights) > 1 and p.shape[1] > 2:
         mean = np.r_[0, np.mean(heights, axis=0)]
@@ -62,6 +63,11 @@ def _roc_panel(axes: Axes, data: ReportInput, cohort: str) -> None:
     axes.set(xlabel="1 − specificity", ylabel="Sensitivity")
     grid(axes)
     axes.legend(loc="lower right", title="AUC (95% CI)", alignment="left", title_fontsize=7.5)
+
+
+def _curves(K: int) -> list[int]:
+    """Classes to draw: of two classes the second, since the first is its mirror."""
+    return [1] if K == 2 else list(range(K))
 
 
 def _short(data: ReportInput, code: int) -> str:
@@ -89,11 +95,13 @@ def all_models(data: ReportInput) -> Figure | None:
             _forest(
                 axes, {m[3]: m[4]["macro_auc"] for m in found if m[1] == cohort and m[2] == arm}, names, data, cohort
             )
+        for row in range(1, len(names), 2):
+            axes.axhspan(row - 0.5, row + 0.5, color="#F4F6F9", zorder=0)
         axes.axvline(0.5, color=GREY, lw=0.8, ls=":")
         axes.set(title=f"arm {drawable(arm, 30)}", xlabel="Macro AUC (95% CI)")
         grid(axes, "x")
     grid_of_axes[0].set_yticks(range(len(names)), [drawable(model_name(n)) for n in names])
-    grid_of_axes[0].invert_yaxis()
+    grid_of_axes[0].set_ylim(len(names) - 0.5, -0.5)
     for text, name in zip(grid_of_axes[0].get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if name == data.headline[2] else "normal")
     handles, labels = grid_of_axes[0].get_legend_handles_labels()
@@ -115,20 +123,20 @@ def _forest(axes: Axes, values: dict, names: list[str], data: ReportInput, cohor
 
 def confusion(data: ReportInput) -> Figure | None:
     """Confusion matrices of the headline model: counts, and shares of the true class as shade."""
-    blocks = {c: (data.headline_block(c) or {}).get("confusion") for c in validated(data)}
-    blocks = {c: np.asarray(m, float) for c, m in blocks.items() if m is not None}
-    if not blocks:
+    blocks = {c: (data.headline_block(c) or {}).get("confusion_matrix") for c in validated(data)}
+    tables = {c: np.asarray(m, float) for c, m in blocks.items() if m is not None}
+    if not tables:
         return None
-    rows, columns = panels(len(blocks), 4)
-    figure = new_figure(2.35 * rows, max(1.9 * columns, 3.2))
+    rows, columns = panels(len(tables), 4)
+    figure = new_figure(2.75 * rows, max(1.9 * columns, 3.2))
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     names = [str(c) for c in data.classes]
-    for axes, (cohort, counts) in zip(every, blocks.items(), strict=False):
+    for axes, (cohort, counts) in zip(every, tables.items(), strict=False):
         _matrix(axes, counts, [drawable(n, 12) for n in names])
         axes.set_title(cohort_name(cohort).replace(" ", "\n", 1), fontsize=8.5)
         axes.set_xlabel("Predicted class")
     every[0].set_ylabel("True class")
-    _hide_empty(figure, len(blocks))
+    _hide_empty(figure, len(tables))
     return figure
 
 
@@ -146,21 +154,25 @@ def _matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
 
 def reliability(data: ReportInput, bins: int = 8) -> Figure | None:
     """Observed share against mean predicted probability, groups of equal size, one panel per cohort."""
-    cohorts = [c for c in validated(data) if len(data.headline_predictions(c)) >= 2 * bins]
+    from ovfrad.evaluation.calibration import reliability as points_of
+
+    cohorts = [c for c in validated(data) if len(data.headline_predictions(c)) >= LEAST]
     if not cohorts:
         return None
     rows, columns = panels(len(cohorts), 4)
     figure = new_figure(2.3 * rows + 0.4, 1.75 * max(columns, 2))
     every = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, cohort in zip(every, cohorts, strict=False):
-        y, p = probabilities(data.headline_predictions(cohort))
+        table = data.headline_predictions(cohort)
+        points = points_of(table, int(np.clip(len(table) // 15, 3, bins)))
         axes.plot([0, 1], [0, 1], color=PALE, lw=1)
-        for k in range(p.shape[1]):
-            x, share, low, high = reliability_points(p[:, k], y == k, bins)
-            axes.vlines(x, low, high, color=colour(k), lw=0.7, alpha=0.6)
-            axes.plot(x, share, "o", ls=line(k), color=colour(k), ms=2.8, lw=1, label=drawable(_short(data, k)))
+        for k in _curves(len(data.classes)):
+            here = points[points["class"] == k]
+            axes.vlines(here["predicted"], here["low"], here["high"], color=colour(k), lw=0.7, alpha=0.6)
+            label = drawable(_short(data, k))
+            axes.plot(here["predicted"], here["observed"], "o", ls=line(k), color=colour(k), ms=2.8, lw=1, label=label)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel="Predicted probability")
-        axes.set_title(f"{cohort_name(cohort)}".replace(" ", "\n", 1) + f", n = {len(y)}", fontsize=8)
+        axes.set_title(f"{cohort_name(cohort)}".replace(" ", "\n", 1) + f", n = {len(table)}", fontsize=8)
         grid(axes)
     every[0].set_ylabel("Observed share")
     _hide_empty(figure, len(cohorts))
@@ -169,72 +181,46 @@ def reliability(data: ReportInput, bins: int = 8) -> Figure | None:
     return figure
 
 
-def reliability_points(
-    p: np.ndarray, hit: np.ndarray, bins: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean prediction, observed share and Wilson's 95 % limits in groups of nearly equal size.
-
-    >>> x, share, low, high = reliability_points(np.array([.1, .1, .9, .9]), np.array([False, False, True, True]), 2)
-    >>> x.tolist(), share.tolist()
-    ([0.1, 0.9], [0.0, 1.0])
-    """
-    groups = [g for g in np.array_split(np.argsort(p, kind="stable"), bins) if len(g)]
-    x, share = np.array([p[g].mean() for g in groups]), np.array([hit[g].mean() for g in groups])
-    limits = np.array([wilson(hit[g].sum(), len(g)) for g in groups])
-    return x, share, limits[:, 0], limits[:, 1]
-
-
-def decisions(data: ReportInput) -> list[tuple[str, list[int]]]:
-    """Decisions of the decision curves: cumulative for an ordered outcome, else each class against the rest."""
+def _decision_names(data: ReportInput) -> dict[str, str]:
+    """Decisions of `evaluation.decision` to draw: their words."""
     K = len(data.classes)
-    if K == 2:
-        return [(f"P({_short(data, 1)})", [1])]
-    if not data.ordered:
-        return [(f"P({_short(data, k)})", [k]) for k in range(K)]
-    tails = [(f"P(class ≥ {data.classes[k]})", list(range(k, K))) for k in range(1, K - 1)]
-    return [*tails, (f"P(class = {data.classes[K - 1]})", [K - 1])]
-
-
-def net_benefit(p: np.ndarray, hit: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Net benefit per row, TP/n - FP/n x t/(1 - t) (Vickers and Elkin 2006), of acting where p >= t.
-
-    >>> net_benefit(np.array([.2, .8]), np.array([False, True]), np.array([.1, .5])).round(3).tolist()
-    [0.444, 0.5]
-    """
-    act = p[None, :] >= thresholds[:, None]
-    odds = thresholds / (1 - thresholds)
-    return (act & hit).mean(axis=1) - (act & ~hit).mean(axis=1) * odds
+    if data.ordered and K > 2:
+        words = {f"P(class >= {k})": f"P(class ≥ {data.classes[k]})" for k in range(1, K - 1)}
+        return words | {f"P(class = {K - 1})": f"P(class = {data.classes[-1]})"}
+    return {f"P(class = {k})": f"P({_short(data, k)})" for k in _curves(K)}
 
 
 def decision_curves(data: ReportInput) -> Figure | None:
-    """Net benefit against threshold probability, rows = decisions, columns = cohorts."""
+    """Net benefit against threshold probability, rows = decisions, columns = cohorts (F5)."""
+    from ovfrad.evaluation.decision import decision_curves as curves_of
+
     cohorts = [c for c in validated(data) if len(data.headline_predictions(c))]
     if not cohorts:
         return None
-    wanted = decisions(data)
+    wanted = _decision_names(data)
     figure = new_figure(1.9 * len(wanted) + 0.6, max(1.75 * len(cohorts), 3.5))
     every = figure.subplots(len(wanted), len(cohorts), squeeze=False, sharex=True, sharey="row")
-    for row, (label, codes) in zip(every, wanted, strict=True):
-        for axes, cohort in zip(row, cohorts, strict=True):
-            _decision_panel(axes, *probabilities(data.headline_predictions(cohort)), codes)
-        row[0].set_ylabel(f"Net benefit\n{drawable(label, 24)}")
-    for axes, cohort in zip(every[0], cohorts, strict=True):
-        axes.set_title(cohort_name(cohort).replace(" ", "\n", 1), fontsize=8.5)
-    for axes in every[-1]:
-        axes.set_xlabel("Threshold probability")
+    for column, cohort in zip(every.T, cohorts, strict=True):
+        curves = curves_of(data.headline_predictions(cohort), ordered=data.ordered)
+        for axes, name in zip(column, wanted, strict=True):
+            _decision_panel(axes, curves[curves["decision"] == name])
+        column[0].set_title(cohort_name(cohort).replace(" ", "\n", 1), fontsize=8.5)
+        column[-1].set_xlabel("Threshold probability")
+    for axes, words in zip(every[:, 0], wanted.values(), strict=True):
+        axes.set_ylabel(f"Net benefit\n{drawable(words, 24)}")
     handles, labels = every[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
 
 
-def _decision_panel(axes: Axes, y: np.ndarray, p: np.ndarray, codes: list[int]) -> None:
-    thresholds = np.linspace(0.01, 0.8, 80)
-    hit = np.isin(y, codes)
-    everyone = net_benefit(np.ones(len(y)), hit, thresholds)
-    model = net_benefit(p[:, codes].sum(axis=1), hit, thresholds)
-    axes.plot(thresholds, everyone, color=GREY, lw=1, ls="--", label="act on all")
-    axes.axhline(0, color=INK, lw=0.8, ls=":", label="act on none")
-    axes.plot(thresholds, model, color=colour(max(codes)), label="model")
-    top = max(hit.mean(), 0.05)
-    axes.set(ylim=(-0.15 * top, 1.1 * top), xlim=(0, 0.8))
+def _decision_panel(axes: Axes, curves: pd.DataFrame) -> None:
+    looks = {"all": {"color": GREY, "lw": 1, "ls": "--", "label": "act on all"}}
+    looks |= {"none": {"color": INK, "lw": 0.8, "ls": ":", "label": "act on none"}}
+    looks |= {"model": {"color": INK, "label": "model"}}
+    for strategy, look in looks.items():
+        here = curves[curves["strategy"] == strategy]
+        axes.plot(here["threshold"], here["net_benefit"], **look)  # type: ignore[arg-type]
+    top = 1.1 * max(curves["net_benefit"].max(), 0.02)
+    shared = 0.0 if axes.get_autoscaley_on() else axes.get_ylim()[1]
+    axes.set(ylim=(-0.14 * max(top, shared), max(top, shared)), xlim=(0, 0.8))
     grid(axes)

@@ -1,10 +1,11 @@
-"""Figures of the feature selection: rad-score coefficients, LASSO path and its cross-validation (paper appendix 4-7)."""
+"""Figures of the feature selection: rad-score, LASSO path and its cross-validation (paper appendix 4-7)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from ovfrad.report.inputs import SelectionTrace
 from ovfrad.report.style import GREY, INK, drawable, grid, new_figure
@@ -51,24 +52,14 @@ def _frequencies(axes: Axes, shares: list[float | None]) -> None:
 
 def lasso(trace: SelectionTrace) -> Figure | None:
     """Cross-validated loss and coefficient paths over the penalty, with the chosen penalty marked."""
-    if trace.lambdas is None or trace.path is None or not len(trace.lambdas):
+    if trace.path is None or trace.path.shape[1] < 2:
         return None
-    curve = trace.cv_mean is not None
+    curve = trace.cv_curve is not None
     figure = new_figure(4.6 if curve else 2.8)
     every = figure.subplots(2 if curve else 1, 1, sharex=True, squeeze=False)[:, 0]
-    order = np.argsort(trace.lambdas)
-    at = np.asarray(trace.lambdas, float)[order]
-    if curve:
-        _loss(every[0], trace, at, order)
-    path = np.asarray(trace.path, float)[order]
-    strongest = np.argsort(-np.abs(path).max(axis=0))[:8]
-    for j in range(path.shape[1]):
-        top = j in strongest
-        axes_colour = f"C{list(strongest).index(j)}" if top else "#B8BEC9"
-        label = drawable(feature_name(trace.path_names[j]), 34) if top else None
-        every[-1].plot(at, path[:, j], color=axes_colour, lw=1.2 if top else 0.6, label=label, zorder=2 if top else 1)
-    every[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=6.2, title="Strongest", title_fontsize=6.8)
-    every[-1].set(xscale="log", xlabel="Penalty λ (log scale)", ylabel="Coefficient per SD")
+    if trace.cv_curve is not None:
+        _loss(every[0], trace.cv_curve)
+    _paths(every[-1], trace.path)
     for axes in every:
         if trace.chosen is not None:
             axes.axvline(trace.chosen, color=INK, lw=0.9, ls="--")
@@ -79,10 +70,25 @@ def lasso(trace: SelectionTrace) -> Figure | None:
     return figure
 
 
-def _loss(axes: Axes, trace: SelectionTrace, at: np.ndarray, order: np.ndarray) -> None:
-    mean = np.asarray(trace.cv_mean, float)[order]
-    if trace.cv_se is not None:
-        axes.errorbar(at, mean, np.asarray(trace.cv_se, float)[order], color="#B8BEC9", lw=0, elinewidth=0.8)
-    axes.plot(at, mean, "o", color=_UP, ms=2.5)
-    loss = trace.cv_loss if len(trace.cv_loss) < 30 else trace.cv_loss.replace(" of ", "\nof ", 1)
-    axes.set_ylabel(f"CV {drawable(loss.split(chr(10))[0], 40)}")
+def _paths(axes: Axes, path: pd.DataFrame) -> None:
+    """Coefficients over the penalty; the eight strongest in colour, with a legend outside."""
+    strength = path.abs().max().to_numpy()
+    strongest = np.argsort(-strength, kind="stable")[:8]
+    others = np.setdiff1d(np.arange(path.shape[1]), strongest)
+    at = path.index.to_numpy(float)
+    for place, j in enumerate(strongest):
+        label = drawable(feature_name(str(path.columns[j])), 34)
+        axes.plot(at, path.iloc[:, j], color=f"C{place}", lw=1.2, label=label, zorder=3)
+    for j in others[strength[others] > 0]:
+        axes.plot(at, path.iloc[:, j], color="#B8BEC9", lw=0.6, zorder=2)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=6.2, title="Strongest", title_fontsize=6.8)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set(xlabel="Penalty λ (log scale)", ylabel="Coefficient per SD")
+
+
+def _loss(axes: Axes, curve: pd.DataFrame) -> None:
+    at = curve.index.to_numpy(float)
+    axes.errorbar(at, curve["mean"], curve["se"], color="#B8BEC9", lw=0, elinewidth=0.8)
+    axes.plot(at, curve["mean"], "o", color=_UP, ms=2.5)
+    axes.set_ylabel("CV mean squared error\nof the class code")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ovfrad.report.blocks import Section
 from ovfrad.report.inputs import ReportInput
@@ -15,11 +17,20 @@ from ovfrad.report.words import RESEARCH_ONLY
 LARGEST_SVG = 600_000
 
 
-def embed(svg: Path, png: Path) -> str:
-    """Return a data URI of the figure: SVG when it is small, else PNG."""
-    if svg.stat().st_size <= LARGEST_SVG:
-        return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
-    return "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode()
+class Picture(NamedTuple):
+    """A figure as a data URI, and its width in inches."""
+
+    uri: str
+    width: float
+
+
+def embed(svg: Path, png: Path) -> Picture:
+    """Return the figure to embed: SVG when it is small, else PNG."""
+    head = re.search(rb'<svg [^>]*?width="([0-9.]+)pt"', content := svg.read_bytes())
+    width = float(head.group(1)) / 72 if head else 7.0
+    if len(content) <= LARGEST_SVG:
+        return Picture("data:image/svg+xml;base64," + base64.b64encode(content).decode(), width)
+    return Picture("data:image/png;base64," + base64.b64encode(png.read_bytes()).decode(), width)
 
 
 def render(data: ReportInput, parts: Sequence[Section], figures: Path) -> str:

@@ -1,4 +1,4 @@
-"""What the report is made of: plain tables and arrays, gathered by the workflow, so that drawing needs no run folder."""
+"""What the report is made of: plain tables and arrays, so that drawing needs no run folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ovfrad.explanation.nomogram import Nomograms
+from ovfrad.explanation.shap import ShapTable
+from ovfrad.selection.fused import FusedFeatures
+
+#: Steps of the learned chain, in the words of the report.
+STEPS = {
+    "radiomics": "radiomics features",
+    "icc": "after the ICC of two readers",
+    "spearman": "after the Spearman filter",
+    "lasso": "after the LASSO",
+    "prune": "after pruning correlated features",
+    "deep": "deep features",
+    "pca": "principal components of the deep features",
+    "fusion": "radiomics and deep together",
+    "fused": "fused set, after the second LASSO",
+}
 #: Cohorts in the order of the paper; `train` is the nested, out-of-fold estimate.
 COHORTS = ("train", "internal", "external", "prospective")
 
@@ -42,102 +58,64 @@ class SelectionTrace:
         Name of each step and the number of features left after it.
     coefficients : mapping of str to float
         Rad-score coefficient per z-scored feature.
-    lambdas : ndarray of shape (L,), optional
-        Penalties of the path.
-    path : ndarray of shape (L, p), optional
-        Coefficients along the path.
-    path_names : sequence of str, length p
-        Features of the path's columns.
-    cv_mean, cv_se : ndarray of shape (L,), optional
-        Cross-validated loss and its standard error.
-    cv_loss : str
-        Name of that loss, with its unit where it has one.
-    chosen : float, optional
-        Chosen penalty.
+    path : DataFrame, optional
+        Coefficients (columns: features) at each penalty (index), as `RadScore.path` gives it.
+    cv_curve : DataFrame, optional
+        Columns `mean`, `se`, `chosen` at each penalty (index), as `RadScore.cv_curve` gives it.
     rule : str
-        Rule that chose it: `1se` or `min`.
+        Rule that chose the penalty: `1se` or `min`.
     frequency : mapping of str to float, optional
         Share of outer folds (0 to 1) in which each feature was kept.
     """
 
     counts: Sequence[tuple[str, int]] = ()
     coefficients: Mapping[str, float] = field(default_factory=dict)
-    lambdas: np.ndarray | None = None
-    path: np.ndarray | None = None
-    path_names: Sequence[str] = ()
-    cv_mean: np.ndarray | None = None
-    cv_se: np.ndarray | None = None
-    cv_loss: str = "mean squared error of the class code"
-    chosen: float | None = None
+    path: pd.DataFrame | None = None
+    cv_curve: pd.DataFrame | None = None
     rule: str = "1se"
     frequency: Mapping[str, float] | None = None
+
+    @classmethod
+    def of(cls, chain: FusedFeatures, frequency: Mapping[str, float] | None = None) -> SelectionTrace:
+        """Return the trace of a fitted chain; an unordered outcome has no rad-score, and so no path."""
+        found = chain.trace_["counts"]
+        counts = [(words, found[step]) for step, words in STEPS.items() if found.get(step)]
+        score = chain.rad_score_
+        if score is None:
+            return cls(counts, frequency=frequency)
+        table = score.coefficients()
+        coefficients = dict(zip(table["feature"], table["coefficient"], strict=True))
+        return cls(counts, coefficients, score.path(), score.cv_curve(), score.rule, frequency)
+
+    @property
+    def chosen(self) -> float | None:
+        """Chosen penalty."""
+        if self.cv_curve is None or not self.cv_curve["chosen"].any():
+            return None
+        return float(self.cv_curve.index[self.cv_curve["chosen"].to_numpy(bool)][0])
 
 
 @dataclass(frozen=True, eq=False)
 class Shap:
-    """SHAP values of one model (H1).
+    """SHAP values of one model, and whose they are (H1).
 
     Attributes
     ----------
-    values : ndarray of shape (n, p, K)
-        Contribution of each feature to each class's output.
-    base : ndarray of shape (K,)
-        Output without any feature.
-    output : ndarray of shape (n, K)
-        Output explained; `base + values.sum(1) = output`.
-    names : sequence of str, length p
-        Features.
+    table : ShapTable
+        Additive values of n cases, p features, K classes.
     case_ids : sequence of str, length n
         Cases.
-    output_name : str
-        What the output is, for the axes: "probability before recalibration", "margin (log-odds)".
-    features : ndarray of shape (n, p), optional
-        Feature values, for the colours of the beeswarm.
     y_true : ndarray of shape (n,), optional
         Class codes, for choosing one case per class.
-    model, cohort, method : str
-        What was explained, on which rows, and how.
-    error : float, optional
-        Between-seed error of a sampled explainer, in units of the output.
+    model, cohort : str
+        What was explained, on which rows.
     """
 
-    values: np.ndarray
-    base: np.ndarray
-    output: np.ndarray
-    names: Sequence[str]
+    table: ShapTable
     case_ids: Sequence[str]
-    output_name: str = "probability before recalibration"
-    features: np.ndarray | None = None
     y_true: np.ndarray | None = None
     model: str = ""
     cohort: str = ""
-    method: str = ""
-    error: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Nomogram:
-    """A points scale and its probability axes (H2).
-
-    Attributes
-    ----------
-    scales : sequence of (label, ticks)
-        One line per predictor; ticks = sequence of (text, points).
-    total : (float, float)
-        Least and largest total points.
-    axes : sequence of (label, ticks)
-        One line per probability; ticks = sequence of (probability, total points).
-    table : DataFrame
-        The exact points table.
-    note : str
-        Check of proportional odds, rows it was fitted on, and fallback taken, in words.
-    """
-
-    scales: Sequence[tuple[str, Sequence[tuple[str, float]]]]
-    total: tuple[float, float]
-    axes: Sequence[tuple[str, Sequence[tuple[float, float]]]]
-    table: pd.DataFrame
-    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +237,7 @@ class ReportInput:
     recipe_differences: pd.DataFrame | None = None
     selection: Mapping[str, SelectionTrace] = field(default_factory=dict)
     shap: Shap | None = None
-    nomogram: Nomogram | None = None
+    nomogram: Nomograms | None = None
     montage: Sequence[MontageCase] = ()
     mesh: Mesh | None = None
     acquisition: pd.DataFrame | None = None

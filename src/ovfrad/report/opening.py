@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from ovfrad.report.blocks import Block, Section, text
@@ -148,7 +151,7 @@ def _short_table(data: ReportInput) -> Block:
     )
 
 
-def _accuracy(block: dict) -> str:
+def _accuracy(block: Mapping[str, Any]) -> str:
     value, rate = block.get("accuracy"), block.get("no_information_rate")
     got = (value or {}).get("estimate") if isinstance(value, dict) else value
     rate = rate.get("estimate") if isinstance(rate, dict) else rate
@@ -183,7 +186,7 @@ def conclusions(data: ReportInput) -> list[str]:
         return ["Nothing about performance: no cohort could be evaluated."]
     where = cohort_name(cohort or "").lower()
     low, high = value.get("low"), value.get("high")
-    if not known(low):
+    if not (known(low) and known(high)):
         return [f"In {where} there are too few {data.unit} for an interval; the estimate alone carries no conclusion."]
     if low <= 0.5 <= high:
         return [f"No usable signal is shown in {where}: the interval of the macro AUC includes 0.50."]
@@ -208,24 +211,22 @@ def cautions(data: ReportInput) -> list[str]:
         lines.append(
             "Not that CT replaces the ASTLOF score: MRI, DXA and pain are part of the class, and CT does not show pain."
         )
-    lines.append("Not that the model should decide on treatment: no study of its use was done.")
-    lines.append(
-        "Not performance from the apparent rows, from the best of several models, or from a cohort without its interval."
-    )
+    lines.append("Not that the model should decide about any patient: no study of its use was done.")
+    lines.append("Not performance from apparent rows, from the best of several models, or without the interval.")
     if "external" not in data.cohorts:
         lines.append("Nothing about other centres: there is no external cohort.")
     return lines + _small(data)
 
 
 def _small(data: ReportInput) -> list[str]:
-    lines = []
+    """One line on the classes that are too rare in a validation cohort."""
+    found = []
     for cohort in data.cohorts:
         counts = data.cases.loc[data.cases["cohort"] == cohort, "y"].value_counts()
         few = [k for k in range(len(data.classes)) if counts.get(k, 0) < FEW]
         if few and cohort != "train":
-            what = ", ".join(f"{class_name(k, data.classes, '')} n = {counts.get(k, 0)}" for k in few)
-            lines.append(f"Not a firm number per class in {cohort_name(cohort).lower()}: {what}.")
-    return lines
+            found.append(", ".join(f"{cohort} {class_name(k, data.classes, '')} (n = {counts.get(k, 0)})" for k in few))
+    return [f"Not a firm number for classes this rare: {'; '.join(found)}."] if found else []
 
 
 def weights_text(data: ReportInput) -> str:

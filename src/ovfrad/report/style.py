@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,6 +25,8 @@ CLASS_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))
 INK, GREY, PALE, CONTOUR = "#1B1F24", "#6B7280", "#D5D9E0", "#FF5A4D"
 #: Text width of a printed page, inches.
 WIDTH = 7.0
+#: Lower margin kept for the footer, inches.
+FOOTER = 0.22
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -68,12 +71,12 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure of so many inches, laid out without overlap."""
+def new_figure(height: float, width: float = WIDTH, layout: str | None = "constrained") -> Figure:
+    """An empty figure of so many inches, laid out without overlap unless `layout` is None."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
     FigureCanvasAgg(figure)
     return figure
 
@@ -96,9 +99,9 @@ def _face() -> Any:
 
 
 def drawable(text: Any, longest: int = 60) -> str:
-    """Text that the figure font can draw: control characters and unknown glyphs become `?`, the middle of long text `…`.
+    r"""Text that the figure font can draw: other characters become `?`, and the middle of long text `…`.
 
-    >>> drawable("Müller\\x1b[31m"), drawable("脊椎"), drawable("a" * 70, 9)
+    >>> drawable("Müller\x1b[31m"), drawable("脊椎"), drawable("a" * 70, 9)
     ('Müller?[31m', '??', 'aaaa…aaaa')
     """
     known = _face().get_char_index
@@ -113,6 +116,11 @@ def grid(axes: Axes, axis: str = "both") -> None:
     """Pale grid behind the data."""
     axes.grid(True, axis=axis)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+
+
+def shared_xlabel(figure: Figure, label: str) -> None:
+    """One label below all panels; `save` puts it above the footer."""
+    figure.supxlabel(label, fontsize=8.5, va="bottom")
 
 
 def panels(count: int, across: int = 4) -> tuple[int, int]:
@@ -141,13 +149,20 @@ def save(figure: Figure, folder: Path, name: str, footer: str, dpi: int = 300) -
     -------
     dict of {"svg", "png"} to Path.
     """
-    height = figure.get_size_inches()[1]
-    margin = 0.22 / height
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(drawable(footer, 200), int(width * 21))
+    margin = FOOTER + 0.11 * (len(lines) - 1)
+    label = figure.get_supxlabel()
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.set(rect=(0, margin, 1, 1 - margin))  # type: ignore[call-arg]
-    figure.text(0.01, 0.05 / height, drawable(footer, 150), fontsize=6, color=GREY, ha="left", va="bottom")
+        below = (margin + (0.17 if label else 0)) / height
+        engine.set(rect=(0, below, 1, 1 - below))  # type: ignore[call-arg]
+    if label:
+        figure.supxlabel(label, fontsize=8.5, va="bottom", y=margin / height)
+    figure.text(0.01, 0.05 / height, "\n".join(lines), fontsize=6, color=GREY, ha="left", va="bottom")
     files = {kind: folder / f"{name}.{kind}" for kind in ("svg", "png")}
-    figure.savefig(files["svg"], metadata={"Date": None, "Title": name, "Description": RESEARCH_ONLY}, dpi=200)
+    figure.savefig(
+        files["svg"], metadata={"Date": None, "Creator": None, "Title": name, "Description": RESEARCH_ONLY}, dpi=200
+    )
     figure.savefig(files["png"], dpi=dpi, metadata={"Title": name, "Description": RESEARCH_ONLY})
     return files

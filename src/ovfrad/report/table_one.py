@@ -22,6 +22,8 @@ _VERTEBRA_ROWS = (
     ("astlof_score", "ASTLOF score, points"),
     ("treatment", "Treatment"),
 )
+#: Levels in the order of the paper; others follow by name.
+_ORDER = ("F", "M", "thoracic", "lumbar", "acute", "chronic", "conservative", "pva", "open surgery")
 _WORDS = {"F": "Female", "M": "Male", "f": "Female", "m": "Male"}
 
 
@@ -32,7 +34,7 @@ def table_one(data: ReportInput) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of str, columns Characteristic, Counted, one per cohort, All, p, Test, Largest SMD.
+    DataFrame of str, columns Characteristic, Counted, one per cohort, All, p, Test, SMD.
     """
     cases = data.cases[data.cases["cohort"].notna()]
     patients = cases.drop_duplicates(["cohort", "patient_id"])
@@ -49,10 +51,12 @@ def table_one(data: ReportInput) -> pd.DataFrame:
             several.astype({"several": str}), "several", "Vertebrae per patient", "patients", data.cohorts
         )
     for column, label in _VERTEBRA_ROWS:
+        if column == "astlof_score" and data.outcome == "astlof_class":
+            continue
         rows += _variable(_grouped(cases), column, label, data.unit, data.cohorts)
     outcome = cases.assign(outcome=[class_name(int(y), data.classes, data.outcome) for y in cases["y"]])
     rows += _variable(outcome, "outcome", "Outcome", data.unit, data.cohorts)
-    order = ["Characteristic", "Counted", *columns, "All", "p", "Test", "Largest SMD"]
+    order = ["Characteristic", "Counted", *columns, "All", "p", "Test", "SMD"]
     return pd.DataFrame(rows).reindex(columns=order).fillna("")
 
 
@@ -88,7 +92,7 @@ def _variable(
     if sum(missing):
         counts = {c.capitalize(): percent(m, len(g)) for c, m, g in zip(cohorts, missing, groups, strict=True)}
         block.append({"Characteristic": "  Missing, n (%)", **counts, "All": percent(every.isna().sum(), len(every))})
-    return [{"Counted": counted, **row} for row in block]
+    return [{"Counted": counted, **block[0]}, *block[1:]]
 
 
 def _continuous(label: str, groups: list[pd.Series], every: pd.Series, cohorts: Sequence[str]) -> list[dict[str, str]]:
@@ -99,7 +103,7 @@ def _continuous(label: str, groups: list[pd.Series], every: pd.Series, cohorts: 
     cells = {c.capitalize(): _centre(x, skewed) for c, x in zip(cohorts, numbers, strict=True)}
     total = _centre(pd.to_numeric(every, errors="coerce").dropna().to_numpy(float), skewed)
     smd = max((abs(smd_numbers(a, b)) for a, b in _against_first(numbers)), default=np.nan)
-    tail = {"All": total, "p": p_value(p), "Test": test, "Largest SMD": number(smd)}
+    tail = {"All": total, "p": p_value(p), "Test": test, "SMD": number(smd)}
     return [{"Characteristic": f"{label}, {kind}", **cells, **tail}]
 
 
@@ -114,17 +118,24 @@ def _centre(x: np.ndarray, skewed: bool) -> str:
 
 
 def _categorical(label: str, groups: list[pd.Series], every: pd.Series, cohorts: Sequence[str]) -> list[dict[str, str]]:
-    levels = sorted(every.dropna().unique(), key=str)
+    levels = sorted(every.dropna().unique(), key=_place)
     table = np.array([[(g == level).sum() for level in levels] for g in groups])
     p, test = compare_counts(table)
     smd = max((smd_counts(a, b) for a, b in _against_first(list(table))), default=np.nan)
-    head = {"Characteristic": f"{label}, n (%)", "p": p_value(p), "Test": test, "Largest SMD": number(smd)}
+    head = {"Characteristic": f"{label}, n (%)", "p": p_value(p), "Test": test, "SMD": number(smd)}
     rows = [head]
     for j, level in enumerate(levels):
         cells = {c.capitalize(): percent(r[j], r.sum()) for c, r in zip(cohorts, table, strict=True)}
         total = percent((every == level).sum(), every.notna().sum())
         rows.append({"Characteristic": f"  {_WORDS.get(str(level), str(level))}", **cells, "All": total})
     return rows
+
+
+def _place(level: object) -> tuple[int, str]:
+    """Sorting key of a level: the paper's order, then by name."""
+    name = str(level)
+    order = [o.lower() for o in _ORDER]
+    return (order.index(name.lower()) if name.lower() in order else len(order), name)
 
 
 def _against_first(groups: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -168,7 +179,7 @@ def compare_counts(table: np.ndarray) -> tuple[float, str]:
     if table.shape == (2, 2):
         return float(stats.fisher_exact(table).pvalue), "Fisher"
     method = stats.PermutationMethod(n_resamples=FISHER_DRAWS, rng=np.random.default_rng(0))
-    return float(stats.fisher_exact(table, method=method).pvalue), "Fisher (Monte Carlo)"
+    return float(stats.fisher_exact(table, method=method).pvalue), "Fisher, Monte Carlo"
 
 
 def smd_numbers(a: np.ndarray, b: np.ndarray) -> float:
@@ -204,7 +215,7 @@ def table_two(data: ReportInput) -> pd.DataFrame | None:
     totals = counts.sum(axis=1)
     rows = []
     for code, row in counts.iterrows():
-        cells = {f"{t} (n={counts[t].sum()})": percent(row[t], totals[code]) for t in counts}
+        cells = {f"{t} (n={counts[t].sum()})": percent(row[t], totals[code]) for t in sorted(counts, key=_place)}
         rows.append(
             {"Classification": class_name(int(code), data.classes, data.outcome), "n": str(totals[code]), **cells}
         )

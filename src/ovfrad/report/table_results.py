@@ -20,7 +20,6 @@ from ovfrad.report.words import (
     unit_share,
 )
 
-Table = pd.DataFrame
 _METRIC_WORDS = {
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
@@ -57,7 +56,7 @@ def _size(block: Mapping[str, Any]) -> str:
     return MISSING
 
 
-def headline_table(data: ReportInput) -> Table | None:
+def headline_table(data: ReportInput) -> pd.DataFrame | None:
     """Table 3 for the headline model: one row per class, macro, micro and accuracy; one column per cohort."""
     cohorts = validated(data)
     if not cohorts:
@@ -80,7 +79,7 @@ def share(value: Any) -> str:
     return unit_share(value)
 
 
-def table_three(data: ReportInput) -> Table | None:
+def table_three(data: ReportInput) -> pd.DataFrame | None:
     """Every recipe, arm, model and cohort: AUC per class, macro, micro, accuracy and its no-information rate."""
     rows = []
     for recipe, cohort, arm, model, block in models(data):
@@ -95,7 +94,7 @@ def table_three(data: ReportInput) -> Table | None:
     return pd.DataFrame(rows) if rows else None
 
 
-def operating_points(data: ReportInput) -> Table | None:
+def operating_points(data: ReportInput) -> pd.DataFrame | None:
     """Sensitivity, specificity, PPV, NPV and F1 per class of the headline model, thresholds fixed on training."""
     rows = []
     for cohort in validated(data):
@@ -109,7 +108,7 @@ def _cell(value: Any) -> str:
     return estimate(value) if isinstance(value, Mapping) else unit_share(value)
 
 
-def comparison_table(rows: Sequence[Mapping[str, Any]] | None) -> Table | None:
+def comparison_table(rows: Sequence[Mapping[str, Any]] | None) -> pd.DataFrame | None:
     """Two arms or models on the same rows: difference with interval, p and Holm's p."""
     if not rows:
         return None
@@ -133,7 +132,7 @@ def comparison_table(rows: Sequence[Mapping[str, Any]] | None) -> Table | None:
     return pd.DataFrame(out)
 
 
-def plain_table(rows: Any, digits: int = 2) -> Table | None:
+def plain_table(rows: Any, digits: int = 2) -> pd.DataFrame | None:
     """Any rows as text: numbers rounded, p columns as p, estimates with their intervals."""
     if rows is None or not len(rows):
         return None
@@ -158,12 +157,26 @@ def _text(value: Any, column: str, digits: int) -> str:
     return f"{int(value)}" if float(value).is_integer() and not isinstance(value, float) else number(value, digits)
 
 
-def confusion_table(data: ReportInput) -> Table | None:
+def calibration_table(data: ReportInput) -> pd.DataFrame | None:
+    """Brier score, log-loss and expected calibration error of the headline model by cohort."""
+    rows = []
+    for cohort in validated(data):
+        block = data.headline_block(cohort) or {}
+        row = {"Cohort": cohort_name(cohort), "Brier score": estimate(block.get("brier"))}
+        row["Log-loss"] = estimate(block.get("log_loss"))
+        for code, value in (block.get("ece") or {}).items():
+            name = class_name(int(code), data.classes, "")
+            row[f"ECE, {name}"] = unit_share(value.get("estimate") if isinstance(value, Mapping) else value)
+        rows.append(row)
+    return pd.DataFrame(rows).fillna(MISSING) if rows else None
+
+
+def confusion_table(data: ReportInput) -> pd.DataFrame | None:
     """Counts of true against predicted class of the headline model, all cohorts."""
     names = [class_name(k, data.classes, data.outcome) for k in range(len(data.classes))]
     rows = []
     for cohort in validated(data):
-        for true, counts in enumerate((data.headline_block(cohort) or {}).get("confusion", [])):
+        for true, counts in enumerate((data.headline_block(cohort) or {}).get("confusion_matrix") or []):
             cells = {f"predicted {name}": str(int(n)) for name, n in zip(names, counts, strict=True)}
             rows.append({"Cohort": cohort_name(cohort), "True class": names[true], **cells})
     return pd.DataFrame(rows) if rows else None

@@ -1,11 +1,11 @@
-"""Numbers and names as a clinical journal prints them: two decimals, p without a leading zero, never more than known."""
+"""Numbers and names as a clinical journal prints them: two decimals, p without a leading zero."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from ovfrad.astlof import TREATMENT
 
@@ -69,9 +69,11 @@ def feature_name(name: str) -> str:
     return name.removeprefix("original_").replace("_", " ")
 
 
-def known(value: Any) -> bool:
+def known(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number."""
-    return isinstance(value, (int, float)) and math.isfinite(value) or (hasattr(value, "item") and known(value.item()))
+    return (isinstance(value, (int, float)) and math.isfinite(value)) or (
+        hasattr(value, "item") and known(value.item())
+    )
 
 
 def number(value: Any, digits: int = 2) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,13 +15,16 @@ import pandas as pd
 from ovfrad.report.blocks import Section
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.opening import weights_text
-from ovfrad.report.sections import sections
+from ovfrad.report.sections import nomogram_names, sections
 from ovfrad.report.style import house_style, save, slug
 from ovfrad.report.words import RESEARCH_ONLY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: First characters of what a spreadsheet may run as a formula, and what looks like that but is a number.
+_FORMULA = ("=", "+", "-", "@")
+_NUMBER = re.compile(r"-\d[\d.]*%?( \([\d. to-]+\)| \(no interval\))?")
 #: Figures with photographs or many points are written at this resolution to stay small.
 _PHOTO_DPI = {"roi_montage": 220, "mesh": 220}
 
@@ -82,8 +86,8 @@ def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | Non
         yield name, partial(getattr(figures_results, name), data)
     for name in ("shap_bar", "shap_beeswarm", "shap_decision"):
         yield name, partial(getattr(figures_explain, name), data)
-    if data.nomogram is not None:
-        yield "nomogram", partial(figures_explain.nomogram, data.nomogram)
+    for name, one in nomogram_names(data.nomogram) if data.nomogram is not None else ():
+        yield name, partial(figures_explain.nomogram, one)
 
 
 def draw_all(data: ReportInput, folder: Path, progress: Callable[[str], Any] | None = None) -> list[str]:
@@ -129,5 +133,4 @@ def _safe(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = "".join(c if c.isprintable() or c == "\n" else "?" for c in value)
-    formula = text[:1] in ("=", "@") or (text[:1] in ("+", "-") and not text[1:2].isdigit())
-    return f"'{text}" if formula else text
+    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
