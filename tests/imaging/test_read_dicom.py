@@ -77,7 +77,11 @@ def test_each_slice_has_its_own_rescale(series: Path, files: tuple[Path, Path], 
         data.RescaleSlope, data.RescaleIntercept = "0.25", str(-1024 + 25 * n)
 
     edit(series, rescale)
-    assert_equal(inspect(read_roi(series, files[1], label=20)), wanted)
+    line = "W_DICOM_RESCALE series: its slices have 24 rescales; each slice's own is used"
+    with pytest.warns(InputWarning) as caught:
+        found = inspect(read_roi(series, files[1], label=20))
+    assert [str(w.message) for w in caught] == found["warnings"] == [line]
+    assert_equal(found | {"warnings": []}, wanted)
 
 
 def test_slices_stacked_the_other_way_round_are_the_same(
@@ -201,6 +205,14 @@ ONE = {
     "share size, spacing and orientation; give one series a folder": _tag(ImageOrientationPatient=[0, 1, 0, 0, 0, -1]),
     "E_DICOM_MIXED slice_0006.dcm: Rows differs from that of slice_0001.dcm; the slices of one CT share size, "
     "spacing and orientation; give one series a folder": _tag(Rows=10),
+    "E_DICOM_TAG slice_0006.dcm: Rows is missing or no number; export the series again from the scanner or PACS": _tag(
+        Rows=None
+    ),
+    "E_DICOM_TAG slice_0006.dcm: PixelRepresentation is missing or no number; "
+    "export the series again from the scanner or PACS": _tag(PixelRepresentation=None),
+    "E_DICOM_LOCALIZER slice_0006.dcm: is a localizer; keep the slices of the series alone in the folder": _tag(
+        ImageType="LOCALIZER"
+    ),
     "E_NOT_CT slice_0006.dcm: its header says no known modality; give a CT series": _tag(Modality=None),
 }
 

@@ -251,6 +251,21 @@ def test_small_disagreement_of_the_forms_is_told(files: Files) -> None:
     assert inspect(roi)["warnings"] == [line]
 
 
+def test_an_unlikely_scale_is_told(files: Files) -> None:
+    odd = rewritten(files[0], _both(_set("scl_slope", 1.5), _set("scl_inter", 0)))
+    with pytest.warns(InputWarning) as caught:
+        read_roi(odd, files[1], label=20)
+    assert str(caught[0].message) == "W_NIFTI_SCALE changed.nii: integers are scaled by 1.5; compare with the original"
+
+
+def test_a_rotation_by_180_degrees_may_be_rounded(files: Files) -> None:
+    def half_turn(header: Any) -> None:
+        header["sform_code"] = 0
+        header["quatern_b"], header["quatern_c"], header["quatern_d"] = 0, 0, np.nextafter(np.float32(1), np.float32(2))
+
+    assert read_volume(rewritten(files[0], half_turn)).direction[0, 0] == pytest.approx(1)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("at", [(0, 0, 0), (10, 24, 22)])
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])

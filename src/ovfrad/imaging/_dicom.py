@@ -126,7 +126,8 @@ def _check_slice(path: Path, head: Any) -> None:
             "E_DICOM_MULTIFRAME", path, f"holds {head.NumberOfFrames} frames (enhanced CT)",
             "series of one slice a file are read; convert it, or export NIfTI",
         )  # fmt: skip
-    if "LOCALIZER" in [str(v).upper() for v in head.get("ImageType") or []]:
+    kinds = head.get("ImageType") or []
+    if "LOCALIZER" in [str(v).upper() for v in ([kinds] if isinstance(kinds, str) else kinds)]:
         raise InputError(
             "E_DICOM_LOCALIZER", path, "is a localizer", "keep the slices of the series alone in the folder"
         )
@@ -142,6 +143,8 @@ def _check_slice(path: Path, head: Any) -> None:
             f"has {head.get('BitsAllocated')} bits a pixel",
             "CT slices have 16; export the original series",
         )
+    for keyword in ("Rows", "Columns", "PixelRepresentation", "BitsStored"):
+        _number(path, head, keyword)
     if _number(path, head, "RescaleSlope") == 0:
         raise InputError("E_DICOM_RESCALE", path, "RescaleSlope is 0", "export the original series")
     _number(path, head, "RescaleIntercept")
@@ -246,6 +249,11 @@ def _notes(folder: Path, slices: list[_Slice], step: float) -> list[tuple[str, P
     if thickness and step > 1.5 * thickness:
         fault = f"slices of {thickness:.3g} mm lie {step:.3g} mm apart"
         notes.append(("W_DICOM_SPARSE", folder, fault, "bone between the slices is not seen"))
+    rescales = {(float(s.head.RescaleSlope), float(s.head.RescaleIntercept)) for s in slices}
+    if len(rescales) > 1:
+        notes.append(
+            ("W_DICOM_RESCALE", folder, f"its slices have {len(rescales)} rescales", "each slice's own is used")
+        )
     if any(str(s.head.get("LossyImageCompression", "")) == "01" for s in slices):
         notes.append(("W_DICOM_LOSSY", folder, "was compressed with loss", "texture features may differ"))
     return notes
@@ -295,7 +303,7 @@ def _pixels(one: _Slice) -> NDArray[np.float64]:
             raise InputError(
                 "E_DICOM_FILE", one.path, "its pixels cannot be read", "copy or export the series again"
             ) from error
-    shape, bits = (int(one.head.Rows), int(one.head.Columns)), int(one.head.get("BitsStored") or 16)
+    shape, bits = (int(one.head.Rows), int(one.head.Columns)), int(one.head.BitsStored)
     low, high = (-(1 << bits - 1), 1 << bits - 1) if int(one.head.PixelRepresentation) else (0, 1 << bits)
     if stored.shape != shape or stored.min() < low or stored.max() >= high:
         raise InputError(

@@ -113,6 +113,15 @@ def _scaling(path: Path, header: Any) -> tuple[float, float]:
     return slope, inter
 
 
+def _odd_scale(stored: NDArray[Any], slope: float) -> list[str]:
+    """A slope that no CT export gives: CT comes in steps of 1 HU, and a float scaled to integers uses their range."""
+    if slope == 1 or stored.dtype.kind == "f":
+        return []
+    sample = stored[:: max(1, stored.shape[0] // 32), ::2, ::2]
+    used = (float(sample.max()) - float(sample.min())) / (256.0**stored.dtype.itemsize - 1)
+    return [] if 0 < slope < 1 and used > 0.4 else [f"integers are scaled by {slope:.6g}"]
+
+
 def _check_pixdim(path: Path, header: Any) -> None:
     pixdim = [float(v) for v in header["pixdim"]][1:4]
     if not all(np.isfinite(pixdim)) or min(pixdim) <= 0:
@@ -164,14 +173,21 @@ def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> tuple[NDArr
 
 
 def _qform(path: Path, header: Any) -> NDArray[np.float64]:
+    """(i, j, k, 1) -> RAS mm by quaternion (NIfTI-1 standard, method 2)."""
+    from nibabel.quaternions import quat2mat
+
     quaternion = [float(header[f"quatern_{c}"]) for c in "bcd"]
     if not np.isfinite(quaternion).all() or sum(q * q for q in quaternion) > 1 + 1e-5:
         raise _refuse_header(path, "the rotation of its qform is no rotation")
     if float(header["pixdim"][0]) not in (-1.0, 0.0, 1.0):
         raise _refuse_header(path, f"the handedness of its qform is {float(header['pixdim'][0]):g}, not 1 or -1")
-    mended = header.copy()
-    mended["pixdim"][0] = -1.0 if float(header["pixdim"][0]) == -1.0 else 1.0  # 0 counts as 1 (NIfTI-1 standard)
-    return np.asarray(mended.get_qform(), dtype=np.float64)
+    square = sum(q * q for q in quaternion)
+    spacing = np.array([float(v) for v in header["pixdim"]][1:4])
+    spacing[2] *= -1.0 if float(header["pixdim"][0]) == -1.0 else 1.0  # 0 counts as 1 (NIfTI-1 standard)
+    affine = np.eye(4)
+    affine[:3, :3] = quat2mat([max(0.0, 1 - square) ** 0.5, *quaternion]) * spacing
+    affine[:3, 3] = [float(header[f"qoffset_{c}"]) for c in "xyz"]
+    return affine
 
 
 def _content(path: Path, compressed: bool, offset: int, wanted: int) -> Any:
@@ -200,6 +216,8 @@ def open_nifti(path: Path) -> Source:
     wanted = check_size(path, shape, dtype.itemsize)
     content = _content(path, compressed, int(offset), wanted)
     stored = np.frombuffer(content, dtype=dtype, offset=int(offset)).reshape(shape[::-1])
+    kinds = [("W_NIFTI_FORMS", note, "the sform is used") for note in notes]
+    kinds += [("W_NIFTI_SCALE", note, "compare with the original") for note in _odd_scale(stored, slope)]
 
     def load(box: Box) -> NDArray[Any]:
         part = stored[box]
@@ -207,5 +225,5 @@ def open_nifti(path: Path) -> Source:
 
     return Source(
         path, shape[::-1], affine, 8 * dtype.itemsize, load,
-        notes=tuple(("W_NIFTI_FORMS", path, note, "the sform is used") for note in notes),
+        notes=tuple((code, path, fault, consequence) for code, fault, consequence in kinds),
     )  # fmt: skip

@@ -78,10 +78,14 @@ def _open_file(path: Path, kind: str) -> Source:
         from ovfrad.imaging._nifti import open_nifti
 
         return open_nifti(path)
-    if name.endswith((".nrrd", ".mha")):
-        from ovfrad.imaging._itk import open_itk
+    if name.endswith(".nrrd"):
+        from ovfrad.imaging._nrrd import open_nrrd
 
-        return open_itk(path)
+        return open_nrrd(path)
+    if name.endswith(".mha"):
+        from ovfrad.imaging._metaimage import open_metaimage
+
+        return open_metaimage(path)
     with path.open("rb") as stream:
         is_dicom = name.endswith(".dcm") or stream.read(132)[128:] == b"DICM"
     if is_dicom and kind == "mask":

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import SimpleITK
 
 from ovfrad.errors import InputError
-from ovfrad.imaging import inspect, read_roi, read_volume
+from ovfrad.imaging import inspect, read_mask, read_roi, read_volume
 
 
 def refusal(*args: Any, **kwargs: Any) -> str:
@@ -47,10 +48,38 @@ def test_a_file_cut_off_anywhere_is_refused(
     raw = cut.read_bytes()
     size = int(len(raw) * keep) if isinstance(keep, float) else keep if keep >= 0 else len(raw) + keep
     cut.write_bytes(raw[:size])
-    codes = [f"{code} {cut.name}" for code in ("E_IMAGE_TRUNCATED", "E_IMAGE_CORRUPT", "E_ITK_HEADER")]
+    codes = [f"{code} {cut.name}" for code in ("E_IMAGE_TRUNCATED", "E_IMAGE_CORRUPT", "E_IMAGE_HEADER")]
     assert refusal(cut, files[1], label=20).split(":")[0] in codes
     cut.write_bytes(raw + b"x")
     assert refusal(cut, files[1], label=20).startswith("E_IMAGE_")
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("kind", ["i2", "u2", "f4", "f8", "i4"])
+def test_axes_and_types_agree_with_itk(shared: Path, tmp_path: Path, suffix: str, kind: str) -> None:
+    image = SimpleITK.ReadImage(str(shared / "data/spine_ct/l3_crop/sub-ct_seg-vert_label-22_msk.nii.gz"))
+    names = {"i2": "Int16", "u2": "UInt16", "f4": "Float32", "f8": "Float64", "i4": "Int32"}
+    image = SimpleITK.Cast(image, getattr(SimpleITK, f"sitk{names[kind]}"))
+    SimpleITK.WriteImage(image, str(tmp_path / f"pir{suffix}"))
+    volume = read_mask(tmp_path / f"pir{suffix}", 22)
+    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image) == 22)
+    np.testing.assert_allclose(volume.direction.ravel(), image.GetDirection(), atol=1e-9)
+    np.testing.assert_allclose(volume.spacing, image.GetSpacing())
+    np.testing.assert_allclose(volume.origin, image.GetOrigin())
+
+
+def test_nrrd_in_ras_and_big_endian_agrees_with_itk(tmp_path: Path) -> None:
+    head = (
+        "NRRD0004\n# a comment: with a colon\ntype: short\ndimension: 3\nspace: right-anterior-superior\n"
+        "sizes: 3 4 5\nspace directions: (0,2,0) (0.5,0,0) (0,0,-1)\nkinds: domain domain domain\nendian: big\n"
+        "encoding: raw\nspace origin: (10,20,30)\n\n"
+    )
+    path = tmp_path / "ras.nrrd"
+    path.write_bytes(head.encode() + np.arange(60).astype(">i2").tobytes())
+    image, volume = SimpleITK.ReadImage(str(path)), read_volume(path)
+    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image))
+    np.testing.assert_allclose(volume.direction.ravel(), image.GetDirection(), atol=1e-12)
+    np.testing.assert_allclose(volume.origin, image.GetOrigin())
 
 
 def _edited(path: Path, old: bytes, new: bytes) -> Path:
@@ -66,9 +95,9 @@ def _edited(path: Path, old: bytes, new: bytes) -> Path:
         (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 240", "E_IMAGE_TRUNCATED ct.nrrd: holds "),
         (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 23", "E_IMAGE_SURPLUS ct.nrrd: holds more bytes than "),
         (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 99999999999", "E_IMAGE_SIZE ct.nrrd: the header asks for 4"),
-        (".nrrd", b"type: short", b"type: block", "E_ITK_HEADER ct.nrrd: its type is 'block'"),
+        (".nrrd", b"type: short", b"type: block", "E_IMAGE_HEADER ct.nrrd: its type is 'block'"),
         (".nrrd", b"space: left", b"#pace: left", "E_NRRD_ORIENTATION ct.nrrd: has no space, "),
-        (".nrrd", b"space: left-posterior-superior", b"space: scanner-xyz", "E_ITK_HEADER ct.nrrd: its space is "),
+        (".nrrd", b"space: left-posterior-superior", b"space: scanner-xyz", "E_IMAGE_HEADER ct.nrrd: its space is "),
         (".nrrd", b"endian: little", b"data file: a.raw\nendian: little", "E_FORMAT ct.nrrd: keeps its voxels "),
         (".mha", b"DimSize = 46 50 24", b"DimSize = 46 50 48", "E_IMAGE_TRUNCATED ct.mha: holds "),
         (".mha", b"DimSize = 46 50 24", b"DimSize = 46 50", "E_IMAGE_DIMENSIONS ct.mha: has 46 x 50 voxels; "),
@@ -86,7 +115,7 @@ def test_colours_are_refused(files: tuple[Path, Path]) -> None:
     image = SimpleITK.ReadImage(str(files[0]))
     out = files[0].parent / "rgb.mha"
     SimpleITK.WriteImage(SimpleITK.Compose(image, image, image), str(out))
-    assert refusal(out).startswith("E_ITK_HEADER rgb.mha: its voxels are of type 'MET_SHORT'")
+    assert refusal(out).startswith("E_IMAGE_HEADER rgb.mha: its voxels are of type 'MET_SHORT'")
 
 
 def test_the_real_nrrd_pair_is_refused_as_ct_and_read_as_an_image(shared: Path) -> None:
