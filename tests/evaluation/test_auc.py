@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import stdtr
+from scipy.stats import brunnermunzel
 
 from ovfrad.evaluation import auc
 from ovfrad.evaluation.compare import delong_test
+from ovfrad.evaluation.intervals import degrees_of_freedom, newcombe_interval, newcombe_variance
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "evaluation"
 SAME = 1e-10  # both compute the same sums in double precision
@@ -90,9 +93,9 @@ def test_a_perfect_or_reversed_ranking_keeps_an_interval_of_some_width(perfect: 
 
 
 def test_newcombe_limits_are_where_the_z_statistic_is_exactly_z() -> None:
-    low, high = auc.newcombe_interval(0.8, 5, 46)
+    low, high = newcombe_interval(0.8, 5, 46)
     for limit in (low, high):
-        z = (0.8 - limit) / np.sqrt(auc.newcombe_variance(limit, 5, 46))
+        z = (0.8 - limit) / np.sqrt(newcombe_variance(limit, 5, 46))
         assert abs(z) == pytest.approx(1.959964, abs=1e-5)
 
 
@@ -111,3 +114,15 @@ def test_roc_points_enclose_the_auc() -> None:
     assert np.trapezoid(true, false) == pytest.approx(auc.auc(y, score))
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert np.isinf(thresholds[0])
+
+
+def test_degrees_of_freedom_are_those_of_brunner_and_munzel() -> None:
+    rng = np.random.default_rng(6)
+    y = np.r_[np.ones(23), np.zeros(60)].astype(bool)
+    score = rng.standard_normal(83) + y
+    _, rows = auc.influence(y, score, np.arange(83))
+    expected = brunnermunzel(score[~y], score[y])
+    t = (auc.auc(y, score) - 0.5) / np.sqrt((rows**2).sum())
+    df = degrees_of_freedom(rows[0], y.astype(int), np.arange(83))
+    assert abs(t) == pytest.approx(abs(expected.statistic))
+    assert 2 * stdtr(df, -abs(t)) == pytest.approx(expected.pvalue)

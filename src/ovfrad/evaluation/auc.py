@@ -11,11 +11,10 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-from ovfrad.evaluation.estimate import Estimate, quantile_of_normal
+from ovfrad.evaluation.estimate import Estimate
+from ovfrad.evaluation.intervals import degrees_of_freedom, logit_interval, newcombe_interval, newcombe_variance
 
 Floats = NDArray[np.float64]
 SMALL = 20
@@ -112,46 +111,6 @@ def patient_codes(patients: ArrayLike | None, n: int) -> NDArray[np.intp]:
     return codes
 
 
-def logit_interval(value: float, se: float, level: float = 0.95) -> tuple[float, float]:
-    """Return an interval that is symmetric on the logit scale, for a value strictly between 0 and 1."""
-    half = quantile_of_normal(level) * se / (value * (1 - value))
-    centre = float(logit(value))
-    return float(expit(centre - half)), float(expit(centre + half))
-
-
-def newcombe_variance(value: float, cases: int, others: int) -> float:
-    """Return the variance of an AUC of `value` in Newcombe's method 5 (Newcombe, Stat Med 2006;25:559-573).
-
-    Hanley and McNeil's variance with both group sizes in its numerator replaced by their mean.
-    """
-    extra = (cases + others) / 2 - 1
-    spread = 1 + extra * ((1 - value) / (2 - value) + value / (1 + value))
-    return value * (1 - value) * spread / (cases * others)
-
-
-def newcombe_interval(
-    value: float, cases: int, others: int, level: float = 0.95, design_effect: float = 1.0
-) -> tuple[float, float]:
-    """Return Newcombe's method 5 interval: every AUC whose distance from `value` is within z standard errors.
-
-    The standard error is that of the candidate, not of the estimate, so the interval exists for an AUC of 0 or 1.
-
-    >>> [round(v, 3) for v in newcombe_interval(1.0, 5, 46)]
-    [0.788, 1.0]
-    """
-    z2 = quantile_of_normal(level) ** 2 * design_effect
-
-    def excess(candidate: float) -> float:
-        return (candidate - value) ** 2 - z2 * newcombe_variance(candidate, cases, others)
-
-    # a hair inside the unit interval: at 0 and 1 the variance vanishes, and the estimate itself would be the root
-    edge = 1e-9
-    inner = min(max(value, edge), 1 - edge)
-    low = brentq(excess, edge, inner) if inner > edge and excess(edge) > 0 else 0.0
-    high = brentq(excess, inner, 1 - edge) if inner < 1 - edge and excess(1 - edge) > 0 else 1.0
-    return float(min(low, value)), float(max(high, value))
-
-
 def _design_effect(influences: Floats, patients: NDArray[np.intp]) -> float:
     """Return variance with patients as clusters over variance of separate rows, at least 1."""
     separate = float((influences**2).sum())
@@ -172,8 +131,10 @@ def _too_few(cases: NDArray[np.bool_], patients: NDArray[np.intp]) -> str | None
 def class_auc(cases: ArrayLike, score: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95) -> Estimate:
     """Return the AUC of cases against the rest, with the interval F2 chooses.
 
-    Logit-DeLong over patients; Newcombe's method 5 (times the design effect of the patients) where the smaller of
-    cases and non-cases is below 20 or the AUC is 0 or 1; no interval below three patients in either group.
+    Logit-DeLong over patients, with Student's t in Brunner and Munzel's degrees of freedom (measured at 23 cases of
+    187 and AUC .92: coverage .935 instead of .925); Newcombe's method 5 (times
+    the design effect of the patients) where the smaller of cases and non-cases is below 20 or the AUC is 0 or 1; no
+    interval below three patients in either group.
 
     Parameters
     ----------
@@ -206,7 +167,7 @@ def class_auc(cases: ArrayLike, score: ArrayLike, patients: ArrayLike | None = N
         low, high = newcombe_interval(value, m, n - m, level, effect)
         return Estimate(value, low, high, "Newcombe method 5", n, known)
     se = math.sqrt(clustered_covariance(influences, codes)[0, 0])
-    low, high = logit_interval(value, se, level)
+    low, high = logit_interval(value, se, level, degrees_of_freedom(influences[0], y.astype(np.intp), codes))
     return Estimate(value, low, high, "cluster-robust DeLong, logit", n, known)
 
 
@@ -240,8 +201,9 @@ def macro_auc(
     """Return the mean of the one-vs-rest AUCs, with one interval for all classes jointly.
 
     The influences of a row on all class AUCs are added before they are summed by patient, so their covariance is
-    counted; the limits are symmetric on the logit scale. The standard deviation of a class with fewer than 20 cases
-    is not allowed below Newcombe's (measured at 24 / 22 / 5 rows: coverage .95 to .96 instead of .93).
+    counted; the limits are symmetric on the logit scale, with Student's t where all classes are large. The standard
+    deviation of a class with fewer than 20 cases is not allowed below Newcombe's, with the normal quantile (measured
+    at 24 / 22 / 5 rows: coverage .95 to .97 instead of .92 to .94).
 
     Parameters
     ----------
@@ -274,7 +236,8 @@ def macro_auc(
     wanted = _macro_deviations(y, classes, aucs, covariance)
     scale = np.divide(wanted, raw, out=np.zeros(classes), where=raw > 0)
     variance = float(scale @ covariance @ scale + (wanted[raw == 0] ** 2).sum())
-    low, high = logit_interval(value, math.sqrt(variance) / classes, level)
+    df = math.inf if (wanted > raw).any() else degrees_of_freedom(influences.mean(axis=0), y, codes)
+    low, high = logit_interval(value, math.sqrt(variance) / classes, level, df)
     return Estimate(value, low, high, "cluster-robust influence, logit", n, known)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ovfrad.evaluation.auc import newcombe_interval
+from ovfrad.evaluation.intervals import newcombe_interval
 
 ADVISED = 10
 """Events per feature below which a regression is usually called over-fitted (Peduzzi et al., 1996)."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ovfrad.evaluation import auc
 from ovfrad.evaluation.estimate import Estimate
+from ovfrad.evaluation.intervals import logit_interval
 from ovfrad.evaluation.tables import Predictions, arrays
 
 FEW_LEVELS = 8
@@ -117,5 +118,5 @@ def _combined(
     value, variance = float(share @ np.asarray(aucs)), float(share**2 @ np.asarray(variances))
     if variance <= 0 or not 0 < value < 1:
         return Estimate(value, None, None, f"{method}; no interval: no variance", sum(weights), patients)
-    low, high = auc.logit_interval(value, math.sqrt(variance), level)
+    low, high = logit_interval(value, math.sqrt(variance), level)
     return Estimate(value, low, high, f"{method}, cluster-robust, logit", sum(weights), patients)
