@@ -113,11 +113,12 @@ def predict_features(
         What the images already told.
     """
     patients = X.index.get_level_values(0).to_numpy(dtype=object)
-    views = Views.of(bundle.chain, Rows(X, None, patients, batch))
+    stated = np.full(len(X), None, dtype=object) if batch is None else batch
+    views = Views.of(bundle.chain, Rows(X, None, patients, stated))
     dense, view = views.dense, views.for_model(bundle.model.name)
     probabilities = bundle.model.proba(view, len(bundle.classes))
     distance, nearer, odd = bundle.scope.place(dense)
-    harmonised = np.zeros(len(X), bool) if batch is None else bundle.chain.harmonised(batch)
+    harmonised = bundle.chain.harmonised(stated)
     learned = bundle.chain.combat_ is not None and bundle.chain.combat_.n_batches_ > 1
     shap = _explain(bundle, view) if explain else [None] * len(X)
     sets = _sets(bundle, probabilities)

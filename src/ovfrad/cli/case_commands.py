@@ -105,7 +105,7 @@ def radiomics(
     roi = imaging.read_roi(image, mask, label=chosen, case_id=mask.name, margin_mm=None)
     values = engine.extract(roi, Radiomics() if parameters is None else parameters.settings)
     if parameters is not None:
-        values = values[parameters.names]
+        values = values[list(parameters.only)]
     if output is Format.json:
         print(json.dumps({name: float(value) for name, value in values.items()}, indent=1))
     else:

@@ -104,3 +104,20 @@ def surface_and_volume(mask: np.ndarray, spacing: tuple[float, float, float]) ->
     for axis, index in enumerate(np.unravel_index(places, code.shape)):
         volume += np.bincount(codes, weights=index * spacing[axis], minlength=256) @ normal[:, axis]
     return float(count @ area), float(volume) / 6
+
+
+def mesh_triangles(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Triangles of the mesh round a mask (k, j, i), for drawing: corners in mm, shape (m, 3, 3), axes (k, j, i).
+
+    >>> mesh_triangles(np.ones((1, 1, 1), bool), (1.0, 1.0, 1.0)).shape
+    (8, 3, 3)
+    """
+    code = patterns(np.pad(mask, 1))
+    pattern, corners = triangles()
+    # a pattern and its complement have the same triangles, seen from the other side
+    same = np.where(code > 127, 255 - code, code)
+    found = [
+        np.argwhere(same == which)[:, None, None, :] + corners[pattern == which][None] for which in np.unique(pattern)
+    ]
+    parts = [part.reshape(-1, 3, 3) for part in found if part.size]
+    return np.concatenate(parts) * np.asarray(spacing) if parts else np.empty((0, 3, 3))

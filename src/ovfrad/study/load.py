@@ -59,14 +59,24 @@ class Study:
     @property
     def clinical_columns(self) -> list[str]:
         """Columns of `clinical:` that the cases have."""
-        return [c for c in self.settings.clinical.columns if c in self.cases and self.cases[c].notna().any()]
+        return clinical_columns(self.settings, self.cases)
 
     @property
     def batch_column(self) -> str | None:
-        """Column whose values are ComBat's batches, by `harmonisation.batch`."""
-        wanted = self.settings.harmonisation.batch
-        candidates = ("scanner", "center") if wanted == "auto" else (wanted,)
-        return next((c for c in candidates if c in self.cases and self.cases[c].notna().all()), None)
+        """Column whose values are ComBat's batches."""
+        return batch_column(self.settings, self.cases)
+
+
+def clinical_columns(settings: StudySettings, cases: pd.DataFrame) -> list[str]:
+    """Columns of `clinical:` that the cases have."""
+    return [c for c in settings.clinical.columns if c in cases and cases[c].notna().any()]
+
+
+def batch_column(settings: StudySettings, cases: pd.DataFrame) -> str | None:
+    """Column whose values are ComBat's batches, by `harmonisation.batch`; None where it has gaps or is absent."""
+    wanted = settings.harmonisation.batch
+    candidates = ("scanner", "center") if wanted == "auto" else (wanted,)
+    return next((c for c in candidates if c in cases and cases[c].notna().all()), None)
 
 
 def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study:

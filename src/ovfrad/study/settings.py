@@ -127,6 +127,7 @@ class Models(Section):
     class_weights: bool = Field(False, description="weight classes inversely to their frequency while fitting")
     recalibrate: bool = Field(True, description="temperature and class offsets from cross-fitted training predictions")
     baselines: bool = Field(True, description="volume, centre, clinical and plain models beside the others")
+    export_training_rows: bool = Field(False, description="write a bundle of KNN or SVM, which hold patients' features")
     headline: Headline = Field(default_factory=Headline, description="arm and model the study stands for")
 
 

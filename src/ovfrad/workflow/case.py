@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from ovfrad import __version__
 from ovfrad.errors import InputError, InputWarning
 from ovfrad.study.settings import Deep, Imaging, Radiomics
 
+#: "Reader" of the features whose voxels were shuffled inside the mask.
+SHUFFLED = "shuffled"
 #: Raised whenever the same files and settings would give other numbers than before.
 CACHE_VERSION = 1
 
@@ -64,7 +66,7 @@ class CaseFeatures:
     patch : ndarray or None
         float32 (3, size, size), bone window 0..1.
     pictures : dict of ndarray
-        Central slices with the mask, for the montage: uint8 grey, bool contour.
+        Slices of largest mask area (uint8 grey) with the mask there, for the montage; the whole `mask` (k, j, i).
     voxels : str
         Hash of the region's HU after preparation: equal for the same voxels stored another way.
     facts : dict
@@ -115,6 +117,10 @@ def _extract(task: CaseTask) -> CaseFeatures:
         )
     prepared = imaging.prepare(roi, task.imaging)
     rows = _radiomics(prepared, task, "1")
+    first = task.radiomics[0]
+    rows[first.intensities] |= _radiomics(_shuffled(prepared), replace(task, radiomics=(first,)), SHUFFLED)[
+        first.intensities
+    ]
     if task.mask2 is not None:
         second = imaging.read_roi(
             task.ct, task.mask2, label=task.label2, case_id=task.case_id, margin_mm=task.imaging.margin_mm
@@ -138,12 +144,19 @@ def _radiomics(roi: Any, task: CaseTask, reader: str) -> dict[str, dict[str, dic
     return {s.intensities: {reader: radiomics.extract(roi, s).to_dict()} for s in task.radiomics}
 
 
+def _shuffled(roi: Any) -> Any:
+    """The region with the HU inside the mask dealt out anew: shape and histogram stay, texture goes (G3)."""
+    array, inside = roi.ct.array.copy(), roi.mask.array
+    array[inside] = np.random.default_rng(int(inside.sum())).permutation(array[inside])
+    return replace(roi, ct=replace(roi.ct, array=array))
+
+
 def _pictures(roi: Any, settings: Imaging) -> dict[str, np.ndarray]:
     """Slices of largest mask area in three planes, head up, and the mask's outline on them."""
     from ovfrad import imaging
 
     grey = (255 * imaging.bone_window(roi.ct.array, settings.window_hu)).astype(np.uint8)
-    pictures: dict[str, np.ndarray] = {}
+    pictures: dict[str, np.ndarray] = {"mask": roi.mask.array}
     for axis, plane in enumerate(("axial", "coronal", "sagittal")):
         at = int(np.argmax(roi.mask.array.sum(axis=tuple(a for a in range(3) if a != axis))))
         image, mask = (np.take(array, at, axis=axis) for array in (grey, roi.mask.array))

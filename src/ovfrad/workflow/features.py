@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ovfrad.errors import InputError
-from ovfrad.study import Study
+from ovfrad.study import Study, StudySettings
 from ovfrad.study.settings import Radiomics
 from ovfrad.workflow import case as one
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -33,13 +33,11 @@ class StudyFeatures:
     tables : dict
         Intensities ("hu", "zscore", or "table") -> DataFrame with index (patient_id, vertebra, reader).
     cases : DataFrame
-        `study.cases` without the quarantined, with `voxels` and the facts and flags of the images as columns.
+        `study.cases` without the quarantined, with `voxels`, `cache_key` and the facts and flags of the images.
     quarantine : DataFrame
         patient_id, vertebra, error.
     weights : dict
         Arm -> {description, layout, sha256}.
-    pictures : dict
-        Case -> arrays of `CaseFeatures.pictures`.
     warnings : list of str
     """
 
@@ -47,8 +45,11 @@ class StudyFeatures:
     cases: pd.DataFrame
     quarantine: pd.DataFrame
     weights: dict[str, dict[str, Any]]
-    pictures: dict[tuple[str, str], dict[str, np.ndarray]]
     warnings: list[str]
+
+    def of(self, settings: StudySettings) -> pd.DataFrame:
+        """Table of a recipe's settings."""
+        return self.tables.get("table", self.tables.get(settings.radiomics.intensities, pd.DataFrame()))
 
 
 def extract_study(
@@ -59,8 +60,8 @@ def extract_study(
         index = [(*case, "1") for case in study.features.index]
         table = study.features.set_axis(pd.MultiIndex.from_tuples(index, names=READERS))
         none = pd.DataFrame({"patient_id": [], "vertebra": [], "error": []})
-        return StudyFeatures({"table": table}, study.cases, none, {}, {}, [])
-    backbones = {name: _backbone(name, study) for name in study.settings.deep.arms}
+        return StudyFeatures({"table": table}, study.cases, none, {}, [])
+    backbones = {name: backbone_of(name, study) for name in study.settings.deep.arms}
     settings = study.settings
     tasks = one.tasks(study.cases, settings.imaging, radiomics, settings.deep)
     results = list(_run(tasks, folder, progress, processes))
@@ -76,7 +77,6 @@ def extract_study(
             [(*r.case, r.error) for r in results if r.error is not None], columns=["patient_id", "vertebra", "error"]
         ),
         weights=weights,
-        pictures={result.case: result.pictures for result in good},
         warnings=[line for result in good for line in result.warnings],
     )
 
@@ -124,7 +124,8 @@ def _single_threaded() -> None:
 
 def _cached(task: one.CaseTask, cache: Path) -> one.CaseFeatures:
     """One case from the cache, or computed and stored there."""
-    path = cache / f"{task.key()}.npz"
+    key = task.key()
+    path = cache / f"{key}.npz"
     if path.is_file():
         with contextlib.suppress(ValueError, KeyError, OSError, EOFError):  # a cache that cannot be read is made anew
             stored = one.load(path)
@@ -132,13 +133,14 @@ def _cached(task: one.CaseTask, cache: Path) -> one.CaseFeatures:
                 return stored
     result = one.run_case(task)
     if result.error is None:
+        result.facts["cache_key"] = key
         beside = path.with_name(f".{os.getpid()}.{path.name}")
         one.save(result, beside)
         beside.replace(path)
     return result
 
 
-def _backbone(arm: str, study: Study) -> Any:
+def backbone_of(arm: str, study: Study) -> Any:
     """Network of an arm, read before the cases so that a bad weights file is refused at once; None without one."""
     from ovfrad.deep import weights
 

@@ -20,10 +20,12 @@ from ovfrad.errors import InputError, InputWarning, warn
 from ovfrad.models import engine
 from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows
-from ovfrad.study import Study
+from ovfrad.study import Study, StudySettings
 from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
+from ovfrad.study.load import batch_column, clinical_columns
+from ovfrad.workflow.case import SHUFFLED
 from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study
 from ovfrad.workflow.folder import Progress, RunFolder
 
@@ -83,7 +85,8 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InputWarning)
         study = next(iter(studies.values()))
-        run = {**facts(study), "recipes": list(studies), "prespecified": prespecification(study)}
+        run = {**facts(study), "classes": list(study.classes), "recipes": list(studies)}
+        run["prespecified"] = prespecification(study)
         folder.replace("study.yaml", lambda path: path.write_text(to_yaml(study.settings), encoding="utf-8"))
         folder.write_json("run.json", run)
         features = extract_study(study, folder, tuple(s.settings.radiomics for s in studies.values()), progress)
@@ -92,7 +95,7 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
             warn("W_DUPLICATE", study.table, f"{' and '.join(pair['cases'])} have the same voxels", "they count as two")
         _check_still_whole(study, features)
         rows = {
-            (recipe, cohort): make_rows(one, features, cohort)
+            (recipe, cohort): make_rows(one.settings, features.cases, features.of(one.settings), cohort)
             for recipe, one in studies.items()
             for cohort in COHORTS
             if (features.cases["cohort"] == cohort).any()
@@ -138,6 +141,7 @@ def facts(study: Study) -> dict[str, Any]:
         "study_sha256": study.sha256,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": "ovfrad " + " ".join(Path(a).name if os.sep in a else a for a in sys.argv[1:]),
+        "excluded": [(*case, str(reason)) for case, reason in study.excluded["exclusion"].items()],
         "synthetic": (study.table.parent / "truth.csv").is_file(),
     }
 
@@ -162,51 +166,49 @@ def _check_still_whole(study: Study, features: StudyFeatures) -> None:
             raise InputError("E_CLASS_TRAIN", study.table, fault, "correct the files named in quarantine.csv")
 
 
-def make_rows(study: Study, features: StudyFeatures, cohort: str) -> Rows:
-    """Rows of one cohort with the features of the study's recipe."""
-    cases = features.cases[features.cases["cohort"] == cohort]
-    kind = study.settings.radiomics.intensities if "table" not in features.tables else "table"
-    table = features.tables[kind]
-    readers = table.index.get_level_values("reader")
-    X = table[readers == "1"].droplevel("reader").loc[cases.index]
-    second = table[readers == "2"].droplevel("reader")
-    second = second.loc[second.index.isin(cases.index)]
+def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame, cohort: str) -> Rows:
+    """Rows of one cohort.
+
+    Parameters
+    ----------
+    settings : StudySettings
+    cases : DataFrame
+        All cases, index (patient_id, vertebra), columns of the case table with `cohort` and `y`.
+    table : DataFrame
+        Features, index (patient_id, vertebra, reader).
+    cohort : str
+    """
+    part = cases[cases["cohort"] == cohort]
+    X, second = of_reader(table, "1").loc[part.index], of_reader(table, "2")
+    second = second.loc[second.index.isin(part.index)]
     radiomics = [name for name in X.columns if not str(name).startswith("deep_")]
-    column = study.batch_column
-    covariates = study.settings.harmonisation.covariates
-    clinical = study.clinical_columns
+    column, clinical = batch_column(settings, cases), clinical_columns(settings, cases)
     return Rows(
         X,
-        cases["y"],
-        cases.index.get_level_values("patient_id").to_numpy(dtype=object),
-        batch=None if column is None else cases[column].to_numpy(dtype=object),
-        covariates=_covariates(cases, covariates, study) if covariates else None,
+        part["y"],
+        part.index.get_level_values("patient_id").to_numpy(dtype=object),
+        batch=None if column is None else part[column].to_numpy(dtype=object),
+        covariates=_covariates(part, settings.harmonisation.covariates),
         reader2=second[radiomics] if len(second) else None,
-        clinical=_filled(cases[clinical], features.cases[features.cases["cohort"] == "train"]) if clinical else None,
-        center=cases["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
+        clinical=part[clinical] if clinical else None,
+        center=part["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
     )
 
 
-def _covariates(cases: pd.DataFrame, names: tuple[str, ...], study: Study) -> pd.DataFrame:
+def of_reader(table: pd.DataFrame, reader: str) -> pd.DataFrame:
+    """Features of one reader, index (patient_id, vertebra)."""
+    return table[table.index.get_level_values("reader") == reader].droplevel("reader")
+
+
+def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | None:
+    if not names:
+        return None
     for name in names:
         if cases[name].isna().any():
             fault = f"ComBat covariate {name} is empty in {int(cases[name].isna().sum())} cases"
-            raise InputError(
-                "E_CLINICAL_GAP", study.table, fault, "fill it, or take it out of harmonisation.covariates"
-            )
+            raise InputError("E_CLINICAL_GAP", "cases", fault, "fill it, or take it out of harmonisation.covariates")
     columns = {name: cases[name] if name == "age" else (cases[name] == "F").astype(float) for name in names}
     return pd.DataFrame(columns, index=cases.index).astype(float)
-
-
-def _filled(clinical: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
-    """Gaps filled with the median or the commonest value of the training cohort (`clinical.missing: impute`)."""
-    out = clinical.copy()
-    for name in out.columns:
-        known = training[name].dropna()
-        if out[name].isna().any() and len(known):
-            numeric = pd.api.types.is_numeric_dtype(known)
-            out[name] = out[name].fillna(known.median() if numeric else known.mode().iloc[0])
-    return out
 
 
 def procedure_of(study: Study, arm: str) -> Procedure:
@@ -261,7 +263,8 @@ def _write(fitted: FittedStudy) -> None:
     folder.write_table("cases.parquet", stored)
     first = next(iter(features.tables))
     for kind, table in features.tables.items():
-        folder.write_table("features.parquet" if kind == first else f"features_{kind}.parquet", table)
+        readers = table[table.index.get_level_values("reader") != SHUFFLED]
+        folder.write_table("features.parquet" if kind == first else f"features_{kind}.parquet", readers)
     folder.write_table("predictions.parquet", pd.concat([o.predictions for o in fitted.outcomes.values()]))
     folder.write_table("quarantine.csv", features.quarantine)
     folder.write_json("run.json", fitted.run)
@@ -274,16 +277,11 @@ def trace(outcome: engine.Outcome) -> dict[str, Any]:
     score = fitted.chain.rad_score_
     chosen: dict[str, Any] = dict(fitted.chain.trace_)
     if score is not None:
-        lasso = score.lasso_
-        chosen["lasso"] = {
-            "names": [str(name) for name in lasso.feature_names_in_],
-            "coefficients": np.asarray(lasso.coef_).tolist(),
-            "alphas": np.asarray(lasso.alphas_).tolist(),
-            "path": np.asarray(lasso.path_).tolist(),
-            "cv_mean": np.asarray(lasso.cv_mean_).tolist(),
-            "cv_se": np.asarray(lasso.cv_se_).tolist(),
-            "alpha": float(lasso.alpha_),
-            "rule": lasso.rule,
+        chosen["rad_score"] = {
+            "rule": score.rule,
+            "coefficients": score.coefficients().to_dict("list"),
+            "path": score.path().reset_index().to_dict("list"),
+            "cv_curve": score.cv_curve().reset_index().to_dict("list"),
         }
     frequency = engine.selection_frequency(fitted)
     chosen["frequency"] = dict(zip(frequency["feature"], frequency["share"], strict=True))

@@ -1,0 +1,94 @@
+"""`ovfrad check`: is the study whole, are its files there, and what will a run cost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ovfrad.errors import InputError
+from ovfrad.study import Study
+from ovfrad.study import load as load_study
+from ovfrad.study.cohorts import COHORTS
+from ovfrad.workflow import case as one
+from ovfrad.workflow.folder import Progress
+
+#: Seconds that one arm of one recipe takes in the fold engine on one core: a + b per training row (measured).
+FIT_SECONDS = (25.0, 0.45)
+#: Kilobytes that the run folder keeps of a case (features, patch, pictures).
+KB_PER_CASE = 220
+
+
+def check_study(path: Path, recipe: str | None, progress: Progress) -> tuple[list[str], int]:
+    """Lines to print, and the number of cases that a run would set aside."""
+    study = load_study(path, None if recipe == "both" else recipe)
+    lines = [_counts(study)]
+    bad: list[str] = []
+    if study.features is None:
+        progress("check files", 0, len(study.cases))
+        bad = _faults(study, progress)
+        lines += bad
+    lines += _cost(study, 2 if recipe == "both" else 1, bad)
+    headline = study.settings
+    model = f"{headline.models.headline.model}, arm {headline.headline_arm}, recipe {headline.recipe}"
+    lines.append(f"headline model: {model}; study sha256 {study.sha256[:16]}")
+    return lines, len(bad)
+
+
+def _counts(study: Study) -> str:
+    parts = []
+    for cohort in COHORTS:
+        part = study.cases[study.cases["cohort"] == cohort]
+        if len(part):
+            counts = " / ".join(str(int((part["y"] == k).sum())) for k in range(len(study.classes)))
+            patients = part.index.get_level_values("patient_id").nunique()
+            parts.append(f"{cohort} {len(part)} of {patients} patients ({counts})")
+    left = f"; {len(study.excluded)} excluded" if len(study.excluded) else ""
+    return f"{len(study.cases)} cases, classes {' / '.join(study.classes)}: {'; '.join(parts)}{left}"
+
+
+def _faults(study: Study, progress: Progress) -> list[str]:
+    """One line per case that could not be read: missing files, and masks that do not fit their CT."""
+    settings, faults = study.settings, []
+    tasks = one.tasks(study.cases, settings.imaging, (settings.radiomics,), settings.deep)
+    for done, task in enumerate(tasks, start=1):
+        try:
+            _readable(task)
+        except InputError as error:
+            faults.append(f"{task.case_id}: {error}")
+        progress("check files", done, len(tasks))
+    return faults
+
+
+def _readable(task: one.CaseTask) -> None:
+    from ovfrad import imaging
+
+    for mask, label in ((task.mask, task.label), (task.mask2, task.label2)):
+        if mask is not None:
+            imaging.read_roi(task.ct, mask, label=label, case_id=task.case_id, margin_mm=task.imaging.margin_mm)
+
+
+def _cost(study: Study, recipes: int, bad: list[str]) -> list[str]:
+    """Time and disk of a run on one core, from one case and from what the fold engine takes."""
+    settings, n = study.settings, len(study.cases) - len(bad)
+    arms = 1 if study.features is not None else len(settings.deep.arms)
+    training = int((study.cases["cohort"] == "train").sum())
+    seconds = arms * recipes * (FIT_SECONDS[0] + FIT_SECONDS[1] * training)
+    if study.features is None and n:
+        seconds += n * _seconds_a_case(study, bad)
+    disk = n * KB_PER_CASE / 1024 if study.features is None else 1.0
+    return [f"a run takes about {_duration(seconds)} of processor time and {max(disk, 1):.0f} MB beside its report"]
+
+
+def _seconds_a_case(study: Study, bad: list[str]) -> float:
+    settings = study.settings
+    tasks: list[Any] = one.tasks(study.cases, settings.imaging, (settings.radiomics,), settings.deep)
+    good = next(task for task in tasks if not any(line.startswith(f"{task.case_id}: ") for line in bad))
+    one.run_case(good)  # the first case also loads and compiles
+    started = time.monotonic()
+    one.run_case(good)
+    return time.monotonic() - started
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,141 @@
+"""From the prediction table to results.json: every model in every cohort, comparisons, ledger (METHODS F, G2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ovfrad.evaluation import auc
+from ovfrad.evaluation.compare import compare, holm
+from ovfrad.evaluation.folds import per_fold_macro_auc
+from ovfrad.evaluation.summary import evaluate, thresholds
+from ovfrad.models.baselines import BASELINES
+from ovfrad.models.honesty import ledger
+from ovfrad.models.procedure import BEST
+from ovfrad.study.file import read_yaml, resolve
+from ovfrad.study.settings import StudySettings
+from ovfrad.workflow.folder import Progress, RunFolder
+
+VALIDATED = ("train", "internal", "external", "prospective")
+Block = dict[str, Any]
+
+
+def evaluate_run(folder: RunFolder, progress: Progress) -> Path:
+    """Write results.json."""
+    settings = settings_of(folder)
+    run = folder.read_json("run.json")
+    predictions = folder.read_table("predictions.parquet")
+    headline = run["prespecified"]["headline"]
+    recipes = _recipes(predictions, settings, progress)
+    results = {
+        "notice": "Research use only, not a medical device.",
+        "study": settings.name,
+        "study_sha256": run["study_sha256"],
+        "synthetic": run["synthetic"],
+        "headline": headline,
+        "recipes": recipes,
+        "comparisons": comparisons(predictions, headline, settings),
+        "ledger": ledger(predictions, **headline).to_dict("records"),
+        "audit": folder.read_json("audit.json") if (folder / "audit.json").is_file() else None,
+    }
+    return folder.write_json("results.json", results)
+
+
+def settings_of(folder: RunFolder) -> StudySettings:
+    """Settings a run was made with."""
+    return resolve(read_yaml(folder.need("study.yaml")), folder / "study.yaml")
+
+
+def _recipes(predictions: pd.DataFrame, settings: StudySettings, progress: Progress) -> Block:
+    """`<recipe>.cohorts.<cohort>.<arm>.<model>` -> block of estimates."""
+    found: Block = {}
+    groups = list(predictions.groupby(["recipe", "arm", "model"], sort=False))
+    for done, ((recipe, arm, model), rows) in enumerate(groups):
+        progress("evaluate", done, len(groups))
+        for cohort, block in _cohorts(rows, settings):
+            cohorts = found.setdefault(recipe, {"cohorts": {}})["cohorts"]
+            cohorts.setdefault(cohort, {}).setdefault(arm, {})[model] = block
+    progress("evaluate", len(groups), len(groups))
+    return found
+
+
+def _cohorts(rows: pd.DataFrame, settings: StudySettings) -> Iterator[tuple[str, Block]]:
+    """Blocks of one model: thresholds are fixed on its out-of-fold training predictions."""
+    by_cohort = dict(list(rows.groupby("cohort")))
+    fixed = thresholds(by_cohort["train"])
+    chosen = settings.evaluation
+    for cohort in VALIDATED:
+        if cohort not in by_cohort:
+            continue
+        part = by_cohort[cohort]
+        block = evaluate(part, fixed, chosen.resamples, chosen.level, settings.seed, ordered=settings.outcome.ordered)
+        if cohort == "train":
+            block["per_fold_macro_auc"] = _per_fold(part)
+        yield cohort, block
+    if "train_apparent" in by_cohort:
+        yield "train_apparent", _ranking(by_cohort["train_apparent"], chosen.level)
+
+
+def _per_fold(part: pd.DataFrame) -> Block:
+    return per_fold_macro_auc(part).as_dict()
+
+
+def _ranking(part: pd.DataFrame, level: float) -> Block:
+    """Apparent AUCs only: everything else about training rows is flattery."""
+    y, patients = part["y_true"].to_numpy(), part["patient_id"].to_numpy()
+    p = part[[c for c in part.columns if c.startswith("p_")]].to_numpy()
+    classes = {str(k): auc.class_auc(y == k, p[:, k], patients, level).as_dict() for k in range(p.shape[1])}
+    macro, micro = (f(y, p, patients, level).as_dict() for f in (auc.macro_auc, auc.micro_auc))
+    return {"class_auc": classes, "macro_auc": macro, "micro_auc": micro}
+
+
+def comparisons(predictions: pd.DataFrame, headline: dict[str, str], settings: StudySettings) -> list[Block]:
+    """Headline model against other arms, baselines and the other recipe, on the same rows; Holm within a family."""
+    recipe, arm, model = headline["recipe"], headline["arm"], headline["model"]
+    keys = ["recipe", "arm", "model", "cohort"]
+    tables = dict(list(predictions.groupby(keys)))
+    rows: list[Block] = []
+    for cohort in VALIDATED:
+        first = tables.get((recipe, arm, model, cohort))
+        if first is None:
+            continue
+        here = [key for key in tables if key[3] == cohort]
+        rivals = {
+            "arms": [key for key in here if key[0] == recipe and key[2] == model and key[1] != arm],
+            "baselines": [key for key in here if key[:2] == (recipe, arm) and key[2] in BASELINES],
+            "recipes": [key for key in here if key[0] != recipe and key[1] == arm and key[2] in (model, BEST)],
+        }
+        for family, others in rivals.items():
+            rows += _family(family, cohort, (recipe, arm, model), first, {key: tables[key] for key in others}, settings)
+    return rows
+
+
+def _family(
+    family: str,
+    cohort: str,
+    ours: tuple[str, str, str],
+    first: pd.DataFrame,
+    others: dict[tuple[str, str, str, str], pd.DataFrame],
+    settings: StudySettings,
+) -> list[Block]:
+    """Rows of one family in one cohort, their p values adjusted together."""
+    rows = []
+    for (recipe, arm, model, _), second in others.items():
+        found = compare(first, second, settings.evaluation.resamples, settings.evaluation.level, settings.seed)
+        tests = {"macro_auc": found["macro_auc"]}
+        if family == "arms":
+            tests |= {f"class_auc.{k}": test for k, test in found["class_auc"].items()}
+        names = {"arms": arm, "baselines": model, "recipes": f"{recipe} {model}"}
+        mine = {"arms": ours[1], "baselines": ours[2], "recipes": f"{ours[0]} {ours[2]}"}
+        for metric, test in tests.items():
+            told = {key: test[key] for key in ("low", "high", "p", "p_bootstrap", "method", "n", "n_patients")}
+            rows.append(
+                {"family": family, "recipe": ours[0], "cohort": cohort, "a": mine[family], "b": names[family],
+                 "metric": metric, "difference": test["estimate"], **told}
+            )  # fmt: skip
+    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = adjusted
+    return rows

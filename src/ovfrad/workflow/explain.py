@@ -1,0 +1,158 @@
+"""SHAP values and nomogram of a run, written as tables and arrays that the report draws (METHODS H1, H2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovfrad.errors import InputError
+from ovfrad.explanation import importance
+from ovfrad.explanation.background import choose_cases, kmeans_background
+from ovfrad.explanation.combined import combined_variables
+from ovfrad.explanation.nomogram import build_nomograms
+from ovfrad.explanation.shap import ShapTable, shap_values
+from ovfrad.models.folds import patient_folds
+from ovfrad.models.procedure import BEST, FittedModel, Procedure, Views, raw_proba
+from ovfrad.models.rows import Rows
+from ovfrad.selection import FusedFeatures
+from ovfrad.study.settings import StudySettings
+from ovfrad.workflow.evaluate import settings_of
+from ovfrad.workflow.fit import make_rows
+from ovfrad.workflow.folder import Progress, RunFolder
+from ovfrad.workflow.model import load_models
+
+#: Cases explained: enough for a beeswarm, few enough for sampling.
+MOST_CASES = 60
+#: Where the explained cases come from: the first of these that the study has.
+EXPLAINED = ("internal", "external", "prospective", "train")
+
+
+def explain_run(folder: RunFolder, model: str | None, progress: Progress) -> Path:
+    """Write `explanation/`: SHAP of the headline model (or of `model`) and, for it, the nomogram."""
+    settings, run = settings_of(folder), folder.read_json("run.json")
+    classes = tuple(run["classes"])
+    chain, models, best = load_models(folder)
+    headline = run["prespecified"]["headline"]
+    name = model or headline["model"]
+    name = str(best) if name == BEST else name
+    if name not in models:
+        raise InputError("E_MODEL", folder.path, f"has no model {name!r}", f"choose one of {', '.join(models)}")
+    cases, table = folder.read_table("cases.parquet"), folder.read_table("features.parquet")
+    training = make_rows(settings, cases, table, "train")
+    cohort = next(c for c in EXPLAINED if (cases["cohort"] == c).any())
+    progress("SHAP", 0, 1)
+    found = _shap(chain, models[name], training, make_rows(settings, cases, table, cohort), classes, settings.seed)
+    progress("SHAP", 1, 1)
+    told: dict[str, Any] = {"model": name, "cohort": cohort, "classes": list(classes), "absent": {}}
+    if found is None:
+        told["absent"]["shap"] = f"No SHAP values: no feature survived selection, so {name} predicts the class shares."
+    else:
+        _write_shap(folder, *found)
+        told |= {"method": found[0].method, "evaluations": found[0].evaluations, "error_share": found[0].error_share}
+    if model is None:
+        told |= _nomogram(folder, settings, training, cases, classes, headline["arm"], progress)
+    return folder.write_json("explanation/explanation.json", told).parent
+
+
+def _shap(
+    chain: FusedFeatures, model: FittedModel, training: Rows, rows: Rows, classes: tuple[str, ...], seed: int
+) -> tuple[ShapTable, pd.MultiIndex, np.ndarray] | None:
+    """SHAP table of chosen cases, their index and codes; None for a model without a feature."""
+    columns = list(model.columns)
+    if not columns:
+        return None
+    background = kmeans_background(_seen(chain, model, training), random_state=seed)
+    X = _seen(chain, model, rows)
+    chosen = choose_cases(rows.codes, MOST_CASES, seed)
+
+    def predict(array: np.ndarray) -> np.ndarray:
+        return raw_proba(model.estimator, pd.DataFrame(array, columns=columns), len(classes))
+
+    table = shap_values(
+        predict, X[chosen], background, columns, model=model.estimator, classes=classes, random_state=seed
+    )
+    return table, rows.X.index[chosen], rows.codes[chosen]
+
+
+def _seen(chain: FusedFeatures, model: FittedModel, rows: Rows) -> np.ndarray:
+    """Columns of the model's view, shape (n_rows, p)."""
+    seen: np.ndarray = Views.of(chain, rows).for_model(model.name)[list(model.columns)].to_numpy(float)
+    return seen
+
+
+def _write_shap(folder: RunFolder, table: ShapTable, index: pd.MultiIndex, codes: np.ndarray) -> None:
+    """Arrays for the figures, and the two tables that people read."""
+    arrays = {
+        "values": table.values, "base": table.base, "output": table.output, "error": table.error, "X": table.X,
+        "names": np.array(table.feature_names), "cases": np.array([" ".join(map(str, case)) for case in index]),
+        "y_true": codes, "output_name": np.array(table.output_name),
+    }  # fmt: skip
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    folder.replace("explanation/shap.npz", write)
+    folder.write_table("explanation/shap_global.csv", importance.global_bar(table).reset_index())
+    long = pd.DataFrame(
+        [
+            (*case, feature, table.X[n, j], *table.values[n, j])
+            for n, case in enumerate(index)
+            for j, feature in enumerate(table.feature_names)
+        ],
+        columns=["patient_id", "vertebra", "feature", "value", *(f"shap_{name}" for name in table.classes)],
+    )
+    folder.write_table("explanation/shap_values.csv", long)
+
+
+def _nomogram(
+    folder: RunFolder,
+    settings: StudySettings,
+    training: Rows,
+    cases: pd.DataFrame,
+    classes: tuple[str, ...],
+    arm: str,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Nomogram of the cross-fitted rad-score and the baseline characteristics that count; or why there is none."""
+    if not settings.outcome.ordered:
+        return {"absent": {"nomogram": "No nomogram: the classes of this outcome have no order (outcome.ordered)."}}
+    progress("nomogram", 0, 1)
+    try:
+        score = cross_fitted_score(settings, training, classes, arm)
+        clinical = cases.loc[training.X.index]
+        allowed = tuple(c for c in settings.clinical.columns if c in clinical and clinical[c].notna().all())
+        kept = combined_variables(score, clinical, training.codes, len(classes), columns=allowed)
+        drawn = build_nomograms(kept.frame, training.codes, classes, outcome="class")
+    except (ValueError, InputError) as error:
+        return {"absent": {"nomogram": f"No nomogram: {error}"}}
+    progress("nomogram", 1, 1)
+    folder.write_table("explanation/nomogram_tests.csv", kept.tests.reset_index())
+    parts = [one.points_table().assign(nomogram=k) for k, one in enumerate(drawn.nomograms)]
+    folder.write_table("explanation/nomogram_points.csv", pd.concat(parts))
+    folder.write_table("explanation/nomogram_rows.parquet", kept.frame.assign(y=training.codes))
+    return {"nomogram": {"proportional": drawn.proportional, "notes": list(drawn.notes)}}
+
+
+def cross_fitted_score(settings: StudySettings, rows: Rows, classes: tuple[str, ...], arm: str) -> pd.Series:
+    """Rad-score of each training row from a chain that did not see its patient.
+
+    In-sample scores would make the score's axis too long: it would look surer than it is for the next patient.
+    """
+    procedure = Procedure(
+        classes=classes, models=settings.models, harmonisation=settings.harmonisation, selection=settings.selection,
+        ordered=settings.outcome.ordered, arm=arm, recipe=settings.recipe, random_state=settings.seed,
+    )  # fmt: skip
+    rows, score = rows.for_arm(arm), pd.Series(np.nan, index=rows.X.index, name="rad_score")
+    folds = patient_folds(rows.codes, rows.groups, settings.models.inner_folds, settings.seed, classes)
+    for inside, outside in folds:
+        part, unseen = rows.take(inside), rows.take(outside)
+        chain = procedure.chain().fit(
+            part.X, part.codes, groups=part.groups, batch=part.batch, covariates=part.covariates, reader2=part.reader2
+        )
+        values = chain.rad_score(unseen.X, batch=unseen.batch, covariates=unseen.covariates)
+        score.iloc[outside] = values.to_numpy()
+    return score

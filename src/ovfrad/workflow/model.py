@@ -1,0 +1,161 @@
+"""Fitted models of a run on disk, and the bundle made of the headline model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovfrad import bundle
+from ovfrad.bundle.save import HOLD_ROWS, BundleContent
+from ovfrad.bundle.scope import Scope
+from ovfrad.bundle.store import read_objects, write_objects
+from ovfrad.errors import warn
+from ovfrad.evaluation.conformal import ConformalSets
+from ovfrad.explanation.background import kmeans_background
+from ovfrad.imaging import Volume
+from ovfrad.models.engine import Outcome
+from ovfrad.models.procedure import BEST, Fitted, FittedModel
+from ovfrad.phantom.cohort import sample_cohort
+from ovfrad.phantom.render import render
+from ovfrad.selection import FusedFeatures
+from ovfrad.workflow.features import backbone_of
+from ovfrad.workflow.fit import FittedStudy
+from ovfrad.workflow.folder import Progress, RunFolder
+
+
+def headline_model(fitted: Fitted, name: str) -> FittedModel:
+    """The fitted model that a headline's name stands for."""
+    return fitted.models[str(fitted.best_of_nine) if name == BEST else name]
+
+
+def save_models(fitted: FittedStudy) -> None:
+    """Chain and all models of the headline's arm, for `explain`; they stay in the run folder."""
+    recipe, arm, _ = fitted.headline
+    one = fitted.outcomes[recipe, arm].fitted
+    objects: dict[str, Any] = {"chain": one.chain} | {f"model {n}": m.estimator for n, m in one.models.items()}
+    folder = fitted.folder.cache / "models"
+    folder.mkdir(exist_ok=True)
+    write_objects(folder / "fitted.skops", objects)
+    views = {n: {"view": m.view, "columns": list(m.columns)} for n, m in one.models.items()}
+    fitted.folder.write_json(".cache/models/views.json", {"views": views, "best_of_nine": one.best_of_nine})
+
+
+def load_models(folder: RunFolder) -> tuple[FusedFeatures, dict[str, FittedModel], str | None]:
+    """Chain, models by name, and the best of nine, as `save_models` left them."""
+    objects = read_objects(folder.need(".cache/models/fitted.skops"))
+    stored = folder.read_json(".cache/models/views.json")
+    models = {
+        name: FittedModel(name, objects[f"model {name}"], view["view"], tuple(view["columns"]), {}, None, None, None)
+        for name, view in stored["views"].items()
+    }
+    return objects["chain"], models, stored["best_of_nine"]
+
+
+def save_bundle(fitted: FittedStudy, progress: Progress) -> Path | None:
+    """Bundle of the headline model; None, with a warning, where it could not leave the house."""
+    progress("bundle", 0, 1)
+    save_models(fitted)
+    recipe, arm, name = fitted.headline
+    outcome = fitted.outcomes[recipe, arm]
+    model = headline_model(outcome.fitted, name)
+    if model.name in HOLD_ROWS and not fitted.study.settings.models.export_training_rows:
+        fault = f"{model.name} holds the training patients' features"
+        remedy = "no bundle is written; models.export_training_rows: true exports it all the same"
+        warn("W_BUNDLE_ROWS", fitted.folder.path, fault, remedy)
+        return None
+    content = _content(fitted, outcome, model)
+
+    def expect(folder: Path) -> np.ndarray:
+        from ovfrad.bundle.load import check_probabilities
+
+        return check_probabilities(bundle.load(folder))
+
+    path = bundle.save(content, fitted.folder / "bundle", expect)
+    progress("bundle", 1, 1)
+    return path
+
+
+def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel) -> BundleContent:
+    study, one = fitted.study, outcome.fitted
+    rows = fitted.rows[study.settings.recipe, "train"]
+    views = one.views(rows)
+    frame = views.for_model(model.name)[list(model.columns)]
+    centres = kmeans_background(frame.to_numpy(float)) if frame.shape[1] else np.zeros((1, 0))
+    images = study.features is None
+    return BundleContent(
+        settings=study.settings,
+        classes=study.classes,
+        arm=one.procedure.arm,
+        chain=one.chain,
+        model=model,
+        scope=Scope.fit(views.dense, rows.groups),
+        conformal=_conformal(outcome, model),
+        background=pd.DataFrame(centres, columns=list(model.columns)),
+        backbone=backbone_of(one.procedure.arm, study) if images else None,
+        input_contract=_contract(fitted),
+        card=_card(fitted, model),
+        check_case=_check_case() if images else None,
+        check_row=None if images else {str(n): float(v) for n, v in rows.X.mean().items()},
+    )
+
+
+def _conformal(outcome: Outcome, model: FittedModel) -> dict[str, Any]:
+    """Cross-conformal calibration on the inner out-of-fold predictions of the training rows."""
+    inner = outcome.fitted.inner
+    if inner.empty:
+        return {}
+    own = inner[inner["model"] == model.name]
+    p = own[[c for c in own.columns if c.startswith("p_")]].to_numpy()
+    return ConformalSets.fit(p, own["y_true"].to_numpy(), "cross").compress().as_dict()
+
+
+def _check_case() -> tuple[Any, Any]:
+    """CT and mask of a synthetic vertebra, whose probabilities `verify` must find again."""
+    drawn = render(sample_cohort(40, seed=1)[0])
+    return Volume(drawn.image, drawn.affine), Volume(drawn.mask.astype(np.uint8), drawn.affine)
+
+
+def _contract(fitted: FittedStudy) -> dict[str, Any]:
+    """What a new case must be, read off the training data."""
+    study = fitted.study
+    rows = fitted.rows[study.settings.recipe, "train"]
+    if study.features is not None:
+        return {"kind": "features", "columns": [str(name) for name in rows.X.columns]}
+    volumes = rows.X["original_shape_VoxelVolume"] / 1000
+    training = fitted.features.cases[fitted.features.cases["cohort"] == "train"]
+    return {
+        "kind": "CT and mask",
+        "modality": "CT in HU, no contrast",
+        "mask": "vertebral body without pedicles and discs",
+        "spacing_mm": study.settings.imaging.spacing_mm,
+        "volume_ml": [round(float(volumes.min()), 1), round(float(volumes.max()), 1)],
+        "vertebrae": sorted(set(training.index.get_level_values("vertebra"))),
+        "batches": sorted(set(rows.batch)) if rows.batch is not None else [],
+    }
+
+
+def _card(fitted: FittedStudy, model: FittedModel) -> str:
+    """Model card: what it is, what it was made from, what it is not for."""
+    study, (recipe, arm, name) = fitted.study, fitted.headline
+    rows = fitted.rows[recipe, "train"]
+    counts = ", ".join(f"{int((rows.codes == k).sum())} of class {c}" for k, c in enumerate(study.classes))
+    weights = fitted.features.weights.get(arm, {}).get("description", "no network: a feature table")
+    synthetic = "\nTrained on synthetic phantoms: it tests software and says nothing about patients.\n"
+    return f"""# Model card: {study.settings.name}
+
+Research use only, not a medical device.
+{synthetic if fitted.run["synthetic"] else ""}
+- Predicts: {study.settings.outcome.column} ({", ".join(study.classes)})
+- Model: {name}{"" if name == model.name else f" ({model.name})"}, recipe {recipe}, arm {arm}
+- Network: {weights}
+- Trained on: {len(rows)} rows of {len(set(rows.groups))} patients ({counts})
+- Study file: sha256 {study.sha256}
+- Case list without outcomes: sha256 {study.case_list_sha256}
+- Reservations: {"; ".join(model.notes) or "none of the fit"}
+
+How well it does, with intervals, stands in the report of its run. It was not shown to do as well elsewhere: validate it
+on local cases before anything depends on it.
+"""

@@ -1,0 +1,252 @@
+"""Gather what a run folder holds and have the report written from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ovfrad import report
+from ovfrad.errors import InputError
+from ovfrad.evaluation.agreement import weighted_kappa
+from ovfrad.explanation.nomogram import Nomograms, build_nomograms
+from ovfrad.explanation.shap import ShapTable
+from ovfrad.radiomics.marching_cubes import mesh_triangles
+from ovfrad.report.inputs import STEPS, Mesh, MontageCase, ReportInput, SelectionTrace, Shap, Weights
+from ovfrad.study.recipes import DIFFERENCES
+from ovfrad.study.settings import StudySettings
+from ovfrad.workflow import case as one
+from ovfrad.workflow.evaluate import settings_of
+from ovfrad.workflow.folder import Progress, RunFolder
+
+#: What this version does not do, in the words of the method (METHODS.md).
+NOT_YET = (
+    "Web page with viewer (I3), DICOM SEG, RTSTRUCT and SR (I4), validation of a bundle at another centre (I5)",
+    "Fine-tuning of the network (D3) and attribution by Grad-CAM or relevance propagation (D7)",
+    "LoG and wavelet images (C1) and the IBSI profile's configurations (C2)",
+    "CLEAR, TRIPOD+AI and METRICS checklists (H4), PDF",
+    "More than one machine (Dask)",
+)
+PICTURES_PER_CLASS = 2
+_ITEMS = ("morphology", "mri", "pain")
+
+
+def report_run(folder: RunFolder, progress: Progress) -> Path:
+    """Write tables, figures and report.html."""
+    data = gather(folder)
+    drawn: list[str] = []
+
+    def tell(name: str) -> None:
+        drawn.append(name)
+        progress("figures", len(drawn), max(len(drawn), FIGURES))
+
+    try:
+        path = report.write_report(data, folder.path, tell)
+    except OSError as error:
+        fault = f"cannot be written ({error.strerror or error})"
+        raise InputError("E_WRITE", folder.path, fault, "free space, or choose a folder you can write to") from None
+    progress("figures", max(len(drawn), FIGURES), max(len(drawn), FIGURES))
+    return path
+
+
+#: About how many figures a report has, for the progress bar.
+FIGURES = 17
+
+
+def gather(folder: RunFolder) -> ReportInput:
+    """Everything the report says, from the files of a run."""
+    settings, run = settings_of(folder), folder.read_json("run.json")
+    cases, results = folder.read_table("cases.parquet"), folder.read_json("results.json")
+    explained = folder.read_json("explanation/explanation.json")
+    images = settings.features is None
+    pictures = _pictures(folder, cases) if images else {}
+    absent = dict(explained.get("absent", {}))
+    if not images:
+        absent |= dict.fromkeys(("montage", "mesh", "acquisition"), "The study started from a feature table.")
+    return ReportInput(
+        study=settings.name,
+        classes=run["classes"],
+        cases=cases.reset_index(),
+        settings=settings.model_dump(mode="json"),
+        run={**{k: v for k, v in run.items() if k not in ("warnings", "weights")}, "version": run["ovfrad"]},
+        warnings=run["warnings"],
+        outcome=settings.outcome.column,
+        ordered=settings.outcome.ordered,
+        unit="vertebrae" if images else "cases",
+        synthetic=run["synthetic"],
+        source="images" if images else "features",
+        weights=_weights(run["weights"], settings),
+        allowed_components=_allowed(settings),
+        predictions=folder.read_table("predictions.parquet"),
+        results=results,
+        quarantine=pd.read_csv(folder / "quarantine.csv"),
+        excluded=pd.DataFrame(run["excluded"], columns=["patient_id", "vertebra", "exclusion"]),
+        recipe_differences=_differences(),
+        selection=_selection(folder, run["prespecified"]["headline"]["recipe"]),
+        shap=_shap(folder, explained),
+        nomogram=_nomogram(folder, explained),
+        montage=_montage(cases, pictures, run["classes"]),
+        mesh=_mesh(pictures, cases, settings.imaging.spacing_mm),
+        acquisition=_acquisition(cases),
+        agreement=_agreement(cases),
+        absent=absent,
+        not_yet=NOT_YET,
+    )
+
+
+def _weights(told: dict[str, Any], settings: StudySettings) -> dict[str, Weights]:
+    kinds = {
+        name: arm.weights if arm.weights in ("random", "none") else "file" for name, arm in settings.deep.arms.items()
+    }
+    return {
+        name: Weights(kinds[name], facts["description"], facts["sha256"] or "")  # type: ignore[arg-type]
+        for name, facts in told.items()
+    }
+
+
+def _allowed(settings: StudySettings) -> list[str]:
+    from ovfrad.astlof import LABEL_COMPONENTS
+
+    used = [*settings.clinical.columns, *(settings.feature_columns or ())]
+    return [name for name in used if name in LABEL_COMPONENTS]
+
+
+def _differences() -> pd.DataFrame:
+    rows = [(d.setting, d.paper_says, d.we_do, d.why) for d in DIFFERENCES]
+    return pd.DataFrame(rows, columns=["setting", "paper", "sound", "why"])
+
+
+def _selection(folder: RunFolder, recipe: str) -> dict[str, SelectionTrace]:
+    """Selection of every arm of the headline's recipe."""
+    traces = {}
+    for key, stored in folder.read_json("selection.json").items():
+        of, arm = key.split("/", 1)
+        if of != recipe:
+            continue
+        counts = [(words, stored["counts"][step]) for step, words in STEPS.items() if stored["counts"].get(step)]
+        score = stored.get("rad_score")
+        if score is None:
+            traces[arm] = SelectionTrace(counts, frequency=stored["frequency"])
+            continue
+        kept = score["coefficients"]
+        traces[arm] = SelectionTrace(
+            counts,
+            dict(zip(kept["feature"], kept["coefficient"], strict=True)),
+            pd.DataFrame(score["path"]).set_index("alpha"),
+            pd.DataFrame(score["cv_curve"]).set_index("alpha"),
+            score["rule"],
+            stored["frequency"],
+        )
+    return traces
+
+
+def _shap(folder: RunFolder, explained: dict[str, Any]) -> Shap | None:
+    path = folder / "explanation" / "shap.npz"
+    if "method" not in explained or not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        table = ShapTable(
+            **{name: stored[name] for name in ("values", "base", "output", "error", "X")},
+            output_name=str(stored["output_name"]),
+            feature_names=tuple(map(str, stored["names"])),
+            classes=tuple(explained["classes"]),
+            method=explained["method"],
+            evaluations=explained["evaluations"],
+        )
+        cases, y_true = [str(case) for case in stored["cases"]], stored["y_true"]
+    return Shap(table, cases, y_true, explained["model"], explained["cohort"])
+
+
+def _nomogram(folder: RunFolder, explained: dict[str, Any]) -> Nomograms | None:
+    """The nomogram, laid out again from the rows it was fitted to."""
+    if "nomogram" not in explained:
+        return None
+    rows = folder.read_table("explanation/nomogram_rows.parquet")
+    return build_nomograms(rows.drop(columns="y"), rows["y"], explained["classes"], outcome="class")
+
+
+def _pictures(folder: RunFolder, cases: pd.DataFrame) -> dict[tuple[str, str], one.CaseFeatures]:
+    """Stored results of the cases that the montage shows: the first of each class in training and validation."""
+    shown = []
+    for _, part in cases.groupby("y"):
+        ranked = part.sort_values(
+            "cohort", key=lambda c: c.map({"internal": 0, "external": 1}).fillna(2), kind="stable"
+        )
+        shown += list(ranked.index[:PICTURES_PER_CLASS])
+    keys = dict(zip(cases.index, cases["cache_key"], strict=True))
+    found = {}
+    for index in shown:
+        path = folder.cache / "cases" / f"{keys[index]}.npz"
+        if path.is_file():
+            found[index] = one.load(path)
+    return found
+
+
+def _montage(
+    cases: pd.DataFrame, pictures: dict[tuple[str, str], one.CaseFeatures], classes: list[str]
+) -> list[MontageCase]:
+    shown = []
+    for index, stored in pictures.items():
+        planes = ("sagittal", "axial", "coronal")
+        row = cases.loc[index]
+        shown.append(
+            MontageCase(
+                case_id=" ".join(index),
+                cohort=str(row["cohort"]),
+                label=f"class {classes[int(row['y'])]}",
+                images={plane: stored.pictures[plane] / 255 for plane in planes},
+                contours={plane: stored.pictures[f"{plane}_mask"].astype(bool) for plane in planes},
+            )
+        )
+    return shown
+
+
+def _mesh(pictures: dict[tuple[str, str], one.CaseFeatures], cases: pd.DataFrame, spacing_mm: float) -> Mesh | None:
+    """Surface of the mask of the highest class shown."""
+    if not pictures:
+        return None
+    index = max(pictures, key=lambda case: int(cases.loc[case, "y"]))
+    mask = pictures[index].pictures["mask"].astype(bool)
+    corners = mesh_triangles(mask, (spacing_mm, spacing_mm, spacing_mm))[:, :, ::-1].reshape(-1, 3)
+    return Mesh(corners, np.arange(len(corners)).reshape(-1, 3), " ".join(index))
+
+
+def _acquisition(cases: pd.DataFrame) -> pd.DataFrame | None:
+    """Scanners and parameters by centre (paper, appendix 1)."""
+    facts = [
+        c for c in ("manufacturer", "model", "kvp", "ma", "kernel", "slice_thickness_mm", "pixel_mm") if c in cases
+    ]
+    if not facts:
+        return None
+    keys = [c for c in ("center", "scanner") if cases[c].notna().any()]
+    rows = []
+    for key, part in cases.groupby(keys) if keys else [((), cases)]:
+        named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
+        rows.append({**named, "vertebrae": len(part), **{fact: _range(part[fact]) for fact in facts}})
+    return pd.DataFrame(rows)
+
+
+def _range(values: pd.Series) -> str:
+    known = values.dropna()
+    if known.empty:
+        return "not stored"
+    numbers = pd.to_numeric(known, errors="coerce")
+    if numbers.notna().all():
+        low, high = numbers.min(), numbers.max()
+        return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+    return ", ".join(sorted(set(map(str, known))))
+
+
+def _agreement(cases: pd.DataFrame) -> pd.DataFrame | None:
+    """Quadratic-weighted kappa of the two readers' items (A3)."""
+    rows = []
+    for item in _ITEMS:
+        both = cases[[item, f"{item}_reader2"]].dropna()
+        if len(both) < 2:
+            continue
+        patients = both.index.get_level_values("patient_id")
+        kappa = weighted_kappa(both[item].astype(int), both[f"{item}_reader2"].astype(int), patients=patients)
+        rows.append({"item": item, "weighted kappa": kappa.as_dict()})
+    return pd.DataFrame(rows) if rows else None

@@ -1,0 +1,137 @@
+"""Whole studies: each command's sequence of steps over the run folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ovfrad.study import load as load_study
+from ovfrad.workflow.evaluate import evaluate_run
+from ovfrad.workflow.explain import explain_run
+from ovfrad.workflow.features import extract_study
+from ovfrad.workflow.fit import FittedStudy, fit_study, load_recipes
+from ovfrad.workflow.folder import Progress, RunFolder
+from ovfrad.workflow.honesty import audit_study
+from ovfrad.workflow.model import save_bundle
+from ovfrad.workflow.report import report_run
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a command over a study has to tell.
+
+    Attributes
+    ----------
+    folder : RunFolder
+    quarantined : int
+        Cases set aside.
+    audit : str or None
+        Worst status of the honesty checks: PASS, WARN or FAIL.
+    rows : list of dict
+        Rows of the honesty checks.
+    """
+
+    folder: RunFolder
+    quarantined: int
+    audit: str | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def run_folder(study: Path, out: Path | None, name: str) -> RunFolder:
+    """Folder of a run: `out`, else runs/<study name> in the current folder."""
+    return RunFolder(out if out is not None else Path("runs") / name)
+
+
+def features_only(path: Path, out: Path | None, recipe: str | None, progress: Progress) -> tuple[Path, int]:
+    """Features of every case as a parquet or CSV table; quarantine.csv beside it."""
+    study = load_study(path, None if recipe == "both" else recipe, labels=False)
+    target = out if out is not None else Path("runs") / study.settings.name / "features.parquet"
+    folder = RunFolder(target.parent)
+    with folder.owned():
+        features = extract_study(study, folder, (study.settings.radiomics,), progress)
+        table = next(iter(features.tables.values()))
+        folder.write_table(target.name, table if target.suffix == ".parquet" else table.reset_index())
+        folder.write_table("quarantine.csv", features.quarantine)
+    return target, len(features.quarantine)
+
+
+def fit_only(path: Path, out: Path | None, recipe: str | None, progress: Progress) -> RunOutcome:
+    """Features, folds, final models, bundle."""
+    studies = load_recipes(path, recipe)
+    folder = run_folder(path, out, next(iter(studies.values())).settings.name)
+    with folder.owned():
+        fitted = fit_study(studies, folder, progress)
+        save_bundle(fitted, progress)
+    return RunOutcome(folder, len(fitted.features.quarantine))
+
+
+def run_study(path: Path, out: Path | None, recipe: str | None, progress: Progress) -> RunOutcome:
+    """Everything, to the report."""
+    studies = load_recipes(path, recipe)
+    folder = run_folder(path, out, next(iter(studies.values())).settings.name)
+    with folder.owned():
+        return _run_all(studies, folder, progress)
+
+
+def _run_all(studies: dict[str, Any], folder: RunFolder, progress: Progress) -> RunOutcome:
+    started = time.monotonic()
+    fitted = fit_study(studies, folder, progress)
+    save_bundle(fitted, progress)
+    audit = audit_study(fitted, progress, spent=time.monotonic() - started)
+    evaluate_run(folder, progress)
+    explain_run(folder, None, progress)
+    _note_seconds(folder, time.monotonic() - started)
+    report_run(folder, progress)
+    return RunOutcome(folder, len(fitted.features.quarantine), audit["status"], audit["rows"])
+
+
+def _note_seconds(folder: RunFolder, seconds: float) -> None:
+    run = folder.read_json("run.json")
+    folder.write_json("run.json", run | {"seconds": round(seconds, 1)})
+
+
+def audit_only(path: Path, out: Path | None, permutations: int, progress: Progress) -> RunOutcome:
+    """Honesty checks with a stated number of label permutations."""
+    studies = load_recipes(path, None)
+    folder = run_folder(path, out, next(iter(studies.values())).settings.name)
+    with folder.owned():
+        fitted: FittedStudy = fit_study(studies, folder, progress)
+        audit = audit_study(fitted, progress, permutations=permutations)
+    return RunOutcome(folder, len(fitted.features.quarantine), audit["status"], audit["rows"])
+
+
+def evaluate_only(path: Path, progress: Progress) -> Path:
+    """results.json of a run."""
+    folder = RunFolder(path)
+    folder.need("predictions.parquet")
+    with folder.owned():
+        return evaluate_run(folder, progress)
+
+
+def explain_only(path: Path, model: str | None, progress: Progress) -> Path:
+    """SHAP values and nomogram of a run, as tables."""
+    folder = RunFolder(path)
+    folder.need("predictions.parquet")
+    with folder.owned():
+        return explain_run(folder, model, progress)
+
+
+def report_only(path: Path, progress: Progress) -> Path:
+    """The report of a run; missing steps before it are done first."""
+    folder = RunFolder(path)
+    folder.need("predictions.parquet")
+    with folder.owned():
+        if not (folder / "results.json").is_file():
+            evaluate_run(folder, progress)
+        if not (folder / "explanation" / "explanation.json").is_file():
+            explain_run(folder, None, progress)
+        return report_run(folder, progress)
+
+
+def predictions_of(folder: RunFolder) -> pd.DataFrame:
+    """Prediction table of a run."""
+    return folder.read_table("predictions.parquet")
