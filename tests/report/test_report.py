@@ -98,10 +98,8 @@ def test_the_first_page_answers(page: Page, full: ReportInput) -> None:
     assert block is not None
     auc = block["macro_auc"]
     size = f"n = {auc['n']} vertebrae of {auc['n_patients']} patients"
-    assert (
-        f"macro AUC {auc['estimate']:.2f} ({auc['low']:.2f} to {auc['high']:.2f}; {auc['method']}; {size})"
-        in page.words
-    )
+    interval = f"{auc['low']:.2f} to {auc['high']:.2f}; {auc['method']}; {size}"
+    assert f"macro AUC {auc['estimate']:.2f} ({interval})" in page.words
     for sentence in (
         "Synthetic images: this run tests the software and says nothing about patients.",
         "Random network: arm random has seeded random weights; its deep features were never trained.",
@@ -121,7 +119,7 @@ def test_every_figure_is_there_twice_and_says_research_only(written: Path) -> No
         assert (figures / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
         svg = (figures / f"{name}.svg").read_text(encoding="utf-8")
         assert "Research use only, not a medical device" in svg
-        assert "http" not in re.sub(r'(xmlns(:\w+)?|rdf:\w+)="[^"]*"|<!DOCTYPE[^>]*>', "", svg)
+        assert not re.search(r'href="(?!#|data:)|<script|url\((?!#)', svg)
     assert "Research use only" in (written.parent / "tables" / "README.txt").read_text(encoding="utf-8")
 
 
@@ -137,8 +135,8 @@ def test_formulas_stay_text_in_spreadsheets(plain: ReportInput, tmp_path: Path) 
     bad = pd.DataFrame({"patient_id": ["=cmd|' /C calc'!A0", '../x, "y"\x1b[31m'], "reason": ["+1+cmd", "@x"]})
     write_report(replace(plain, predictions=None, results=None, shap=None, quarantine=bad), tmp_path)
     frame = pd.read_csv(tmp_path / "tables" / "quarantine.csv", dtype=str)
-    assert frame["patient id"].tolist() == ["'=cmd|' /C calc'!A0", '../x, "y"?[31m']
-    assert frame["reason"].tolist() == ["'+1+cmd", "'@x"] or frame["reason"].tolist() == ["+1+cmd", "'@x"]
+    assert frame["Patient id"].tolist() == ["'=cmd|' /C calc'!A0", '../x, "y"?[31m']
+    assert frame["Reason"].tolist() == ["'+1+cmd", "'@x"]
 
 
 def test_absent_parts_are_explained_and_no_figure_is_empty(plain_written: Path) -> None:

@@ -69,4 +69,4 @@ def test_plain_tables_round_and_name() -> None:
     table = plain_table(pd.DataFrame({"p_holm": [0.0004], "kappa": [0.8123], "n": [30], "ok": [True], "x": [None]}))
     assert table is not None
     assert table.iloc[0].tolist() == ["< .001", "0.81", "30", "yes", "–"]
-    assert table.columns[0] == "p holm"
+    assert table.columns[0] == "p, Holm"

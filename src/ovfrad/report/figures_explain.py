@@ -190,14 +190,18 @@ def _round_ticks(low: float, high: float) -> np.ndarray:
 
 
 def _scales(axes: Axes, lines: Sequence[tuple[str, Sequence[tuple[str, float]]]], limits: tuple[float, float]) -> None:
-    """Ruled lines with ticks; the verticals go through the ticks of the first line."""
+    """Ruled lines with ticks; the first line is a ruler, with fine ticks and verticals through all lines."""
     axes.set(xlim=limits, ylim=(len(lines) - 0.35, -0.75))
     axes.set_yticks(range(len(lines)), [drawable(feature_name(name), 34) for name, _ in lines])
     axes.tick_params(length=0)
     axes.set_xticks([])
     axes.spines[:].set_visible(False)
-    for _, x in lines[0][1]:
+    ruler = np.array([x for _, x in lines[0][1]])
+    for x in ruler:
         axes.axvline(x, color=PALE, lw=0.5, zorder=0)
+    fine = np.arange(ruler[0], limits[1] + 1e-9, (ruler[1] - ruler[0]) / 10)
+    axes.plot([ruler[0], fine[-1]], [0, 0], color=INK, lw=1)
+    axes.vlines(fine, 0, 0.06, color=INK, lw=0.4)
     for row, (_, ticks) in enumerate(lines):
         if ticks:
             places = [x for _, x in ticks]

@@ -140,7 +140,18 @@ def plain_table(rows: Any, digits: int = 2) -> pd.DataFrame | None:
     if isinstance(rows, pd.DataFrame) and not isinstance(frame.index, pd.RangeIndex) and frame.index.names[0]:
         frame = frame.reset_index()
     text = {str(c): [_text(v, str(c), digits) for v in frame[c]] for c in frame.columns}
-    return pd.DataFrame(text).rename(columns=lambda c: c.replace("_", " "))
+    return pd.DataFrame(text).rename(columns=heading)
+
+
+def heading(column: str) -> str:
+    """Column name as a heading.
+
+    >>> heading("macro_auc"), heading("kvp"), heading("Paper says")
+    ('Macro AUC', 'kVp', 'Paper says')
+    """
+    special = {"p_holm": "p, Holm", "kvp": "kVp", "ma": "mA", "p": "p", "n": "n", "sha256": "SHA-256"}
+    text = special.get(column, column.replace("_", " ").replace("auc", "AUC").replace(" mm", ", mm"))
+    return text if column in special else text[:1].upper() + text[1:]
 
 
 def _text(value: Any, column: str, digits: int) -> str:
