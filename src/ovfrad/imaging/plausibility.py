@@ -100,6 +100,13 @@ def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) ->
     ]
 
 
+def _distinct(plane: NDArray[Any]) -> list[float]:
+    """Different values of one slice; counting is several times faster than sorting where labels are small."""
+    if plane.dtype.kind in "iu" and plane.min() >= 0 and plane.max() < 4096:
+        return [float(v) for v in np.flatnonzero(np.bincount(plane.ravel()))]
+    return [float(v) for v in np.unique(plane)]
+
+
 def labels_of(path: Path, array: NDArray[Any]) -> list[int]:
     """Labels present in a stored mask (zero left out); refuses what is no label map.
 
@@ -112,7 +119,7 @@ def labels_of(path: Path, array: NDArray[Any]) -> list[int]:
     """
     found: set[float] = set()
     for plane in array:
-        found.update(np.unique(plane).tolist())
+        found.update(_distinct(plane))
         if len(found) > MOST_LABELS + 1:
             break
     values = sorted(found)

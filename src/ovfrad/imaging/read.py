@@ -54,7 +54,8 @@ def _open(path: Path, kind: str) -> Source:
 
 
 def _open_folder(path: Path, kind: str) -> Source:
-    from ovfrad.imaging._dicom import modality, open_dicom
+    from ovfrad.imaging._dicom import open_dicom
+    from ovfrad.imaging._series import modality
 
     if kind == "CT":
         return open_dicom(path)
@@ -89,7 +90,7 @@ def _open_file(path: Path, kind: str) -> Source:
     with path.open("rb") as stream:
         is_dicom = name.endswith(".dcm") or stream.read(132)[128:] == b"DICM"
     if is_dicom and kind == "mask":
-        from ovfrad.imaging._dicom import modality
+        from ovfrad.imaging._series import modality
 
         raise _not_a_mask(path, modality(path), "is one DICOM file")
     fault = "is one DICOM file" if is_dicom else "is of no format read here"
