@@ -1,4 +1,4 @@
-"""Coverage of the intervals and size of the macro test by simulation (slow; the figures stand in docs).
+"""Coverage of the intervals and size of the macro test by simulation (slow; figures in tests/reference/evaluation/coverage.md).
 
 `OVFRAD_REPLICATES=2000 pytest -m slow tests/evaluation/test_coverage.py -s` prints the table.
 """

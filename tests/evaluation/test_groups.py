@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.folds import per_fold_macro_auc
@@ -90,3 +91,14 @@ def test_sample_size_of_the_papers_cohorts() -> None:
     assert events_per_feature([5, 5], 0) is None
     widths = interval_widths([24, 22, 2])
     assert widths["width"].isna().tolist() == [False, False, True]
+
+
+def test_two_centres_halve_the_variance_of_one() -> None:
+    table = predictions(120)
+    twice = pd.concat([table, table.assign(patient_id=table["patient_id"] + 1000)], ignore_index=True)
+    one, two = within_auc(table, ["A"] * 120), within_auc(twice, ["A"] * 120 + ["B"] * 120)
+    assert two.estimate == pytest.approx(one.estimate)
+    width_one, width_two = (logit(found.high) - logit(found.low) for found in (one, two))
+    assert width_two == pytest.approx(width_one / np.sqrt(2))
+    alone = within_auc(table, np.where(table["y_true"] == 2, "A", "B"))
+    assert alone.method == "no stratum has all classes"
