@@ -1,5 +1,6 @@
-"""Coverage of the intervals and size of the macro test by simulation (slow; figures in tests/reference/evaluation/coverage.md).
+"""Coverage of the intervals and size of the macro test by simulation (slow).
 
+The figures stand in tests/reference/evaluation/coverage.md;
 `OVFRAD_REPLICATES=2000 pytest -m slow tests/evaluation/test_coverage.py -s` prints the table.
 """
 
