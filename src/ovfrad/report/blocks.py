@@ -8,6 +8,11 @@ from typing import Literal
 
 import pandas as pd
 
+from ovfrad.report.inputs import ReportInput
+
+#: Names of the figures that exist.
+Drawn = frozenset[str]
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -76,3 +81,18 @@ def figure(drawn: bool, name: str, title: str, note: str = "", alt: str = "", ot
     if not drawn:
         return absent(otherwise)
     return Block("figure", title=title, text=note, name=name, alt=alt or title)
+
+
+#: Parts that need images, in words.
+IMAGE_PARTS = {
+    "montage": "Pictures of vertebrae are",
+    "mesh": "The surface picture is",
+    "acquisition": "The acquisition table is",
+}
+
+
+def why_absent(data: ReportInput, part: str, otherwise: str) -> str:
+    """The workflow's reason for an absent part, or ours."""
+    if data.source == "features" and part in IMAGE_PARTS:
+        return f"{IMAGE_PARTS[part]} absent: the study started from a feature table; no image was read."
+    return data.absent.get(part, otherwise)

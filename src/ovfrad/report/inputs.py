@@ -202,7 +202,7 @@ class ReportInput:
     excluded : DataFrame, optional
         Cases excluded by the case table: `patient_id`, `vertebra`, `exclusion`.
     recipe_differences : DataFrame, optional
-        Columns `setting`, `paper`, `sound`, `why`.
+        Columns `setting`, `paper` (what it says), `sound` (what we do), `why`, all in words.
     selection : mapping of arm to SelectionTrace
         Feature selection.
     shap, nomogram, mesh : optional

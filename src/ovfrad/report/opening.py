@@ -166,10 +166,17 @@ def _optimism(data: ReportInput) -> list[str]:
             f"On its own training rows the model reaches macro AUC {unit_share(apparent)} (apparent); in nested "
             f"cross-validation {unit_share(nested)}. The difference, {apparent - nested:.2f}, is optimism."
         )
-    audit = (data.results or {}).get("audit") or {}
-    for row in audit.get("rows", []):
-        if str(row.get("check", "")).lower().startswith(("permut", "label")):
-            lines.append(f"{row.get('text') or row.get('check')} (status: {row.get('status')}).")
+    return lines + _findings(data)
+
+
+def _findings(data: ReportInput) -> list[str]:
+    """What the honesty checks found: the permutation test always, others where they did not pass."""
+    lines = []
+    for row in ((data.results or {}).get("audit") or {}).get("rows", []):
+        check, status = str(row.get("check", "")), str(row.get("status", "")).upper()
+        if check.startswith("permutation") or status != "PASS":
+            what = str(row.get("text") or check).rstrip(".")
+            lines.append(f"{what[:1].upper()}{what[1:]} (check {check}: {status}).")
     return lines
 
 

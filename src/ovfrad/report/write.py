@@ -15,7 +15,8 @@ import pandas as pd
 from ovfrad.report.blocks import Section
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.opening import weights_text
-from ovfrad.report.sections import nomogram_names, sections
+from ovfrad.report.sections import sections
+from ovfrad.report.sections_results import nomogram_names
 from ovfrad.report.style import house_style, save, slug
 from ovfrad.report.words import RESEARCH_ONLY
 
