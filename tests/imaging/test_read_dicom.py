@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import JPEG2000Lossless, RLELossless
+import SimpleITK
+from pydicom.uid import RLELossless
 
 from ovfrad.errors import InputError, InputWarning
 from ovfrad.imaging import Volume, flags, inspect, read_roi, read_volume, write_dicom_series
@@ -96,26 +97,53 @@ def test_slices_stacked_the_other_way_round_are_the_same(
         assert found[key] == pytest.approx(wanted[key], rel=1e-6, abs=1e-4), key
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
-def test_compressed_slices_are_read(
-    syntax: Any, series: Path, files: tuple[Path, Path], wanted: dict[str, Any], shared: Path
-) -> None:
-    if syntax == JPEG2000Lossless:  # no encoder here: the real series is compressed so, and ITK is the witness
-        import SimpleITK
-
-        folder = shared / "data/spine_ct/dicom/series"
-        names = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
-        image = SimpleITK.ReadImage(names)
-        volume = read_volume(folder)
-        np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image))
-        np.testing.assert_allclose(volume.origin, image.GetOrigin())
-        np.testing.assert_allclose(volume.spacing, image.GetSpacing())
-        return
-    for path in series.iterdir():
+def _compress(path: Path, how: str) -> None:
+    if how == "RLE":
         data = pydicom.dcmread(path)
-        data.compress(syntax, generate_instance_uid=False)
+        data.compress(RLELossless, generate_instance_uid=False)
         data.save_as(path)
+        return
+    image = SimpleITK.ReadImage(str(path))
+    short = SimpleITK.Cast(image, SimpleITK.sitkInt16)
+    for key in image.GetMetaDataKeys():
+        short.SetMetaData(key, image.GetMetaData(key))
+    writer = SimpleITK.ImageFileWriter()
+    writer.SetImageIO("GDCMImageIO")
+    writer.KeepOriginalImageUIDOn()
+    writer.UseCompressionOn()
+    writer.SetCompressor(how)
+    writer.SetFileName(str(path))
+    writer.Execute(short)
+
+
+@pytest.mark.parametrize(
+    ("how", "syntax"),
+    [
+        ("RLE", "1.2.840.10008.1.2.5"),
+        ("JPEG", "1.2.840.10008.1.2.4.70"),  # lossless process 14: pydicom alone has no decoder
+        ("JPEG2000", "1.2.840.10008.1.2.4.90"),
+    ],
+)
+def test_compressed_slices_are_read(
+    how: str, syntax: str, series: Path, files: tuple[Path, Path], wanted: dict[str, Any]
+) -> None:
+    for path in series.iterdir():
+        _compress(path, how)
+        assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == syntax
     assert_equal(inspect(read_roi(series, files[1], label=20)), wanted)
+    path = series / "slice_0010.dcm"
+    path.write_bytes(path.read_bytes()[:-400])
+    assert refusal(series, files[1], label=20).split(":")[0] == "E_DICOM_FILE slice_0010.dcm"
+
+
+@pytest.mark.parametrize("folder", ["spine_ct/dicom/series", "sarcoma_ct/dicom_003/image"])
+def test_real_series_agree_with_itk(shared: Path, folder: str) -> None:
+    path = shared / "data" / folder
+    image = SimpleITK.ReadImage(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(path)))
+    volume = read_volume(path)
+    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image))
+    np.testing.assert_allclose(volume.origin, image.GetOrigin(), atol=1e-6)
+    np.testing.assert_allclose(volume.spacing, image.GetSpacing(), rtol=1e-6)
 
 
 def test_a_missing_slice_a_second_one_and_changing_steps_are_refused(series: Path) -> None:
@@ -288,13 +316,3 @@ def test_the_real_series_with_its_segmentation_is_read(shared: Path) -> None:
         "manufacturer": "SIEMENS", "model": "Biograph40_mCT 4R", "kernel": "Br38f 3", "kvp": 120.0,
         "ma": pytest.approx(614.9), "slice_thickness_mm": 3.0, "pixel_mm": 0.9765625, "contrast": "yes",
     }  # fmt: skip
-
-
-def test_the_real_sarcoma_series_agrees_with_itk(shared: Path) -> None:
-    import SimpleITK
-
-    folder = shared / "data/sarcoma_ct/dicom_003/image"
-    image = SimpleITK.ReadImage(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
-    volume = read_volume(folder)
-    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image))
-    np.testing.assert_allclose(volume.origin, image.GetOrigin(), atol=1e-6)

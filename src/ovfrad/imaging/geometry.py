@@ -114,14 +114,15 @@ def matched(volume: Volume, reference: Volume) -> Volume:
 
 
 def mask_box(mask: NDArray[np.bool_], spacing: tuple[float, float, float], margin_mm: float) -> Box:
-    """Box of the mask's voxels and `margin_mm` round them, cut at the image's border.
+    """Box of the mask's voxels and `margin_mm` (at least one voxel) round them, cut at the image's border.
 
+    With a voxel round it, a mask touches the border of its box only where it touches that of the image.
     The margin in voxels is the same on both sides of an axis, so that a flipped copy gives the same box.
     """
     box = []
     for axis, step in zip(range(3), spacing[::-1], strict=True):
         used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        margin = int(np.ceil(margin_mm / step - 1e-3))
+        margin = max(1, int(np.ceil(margin_mm / step - 1e-3)))
         box.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + margin + 1, mask.shape[axis])))
     return box[0], box[1], box[2]
 

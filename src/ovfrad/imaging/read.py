@@ -39,18 +39,14 @@ def _open(path: Path, kind: str) -> Source:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        code, fault = "E_FILE_MISSING", "no such file or folder"
-        if isinstance(error, PermissionError):
-            code, fault = "E_FILE_ACCESS", "may not be read"
-        raise InputError(code, path, fault, f"check the path of the {kind}") from error
-    if stat.S_ISDIR(mode):
-        return _open_folder(path, kind)
-    if not stat.S_ISREG(mode):
+        raise InputError("E_FILE_MISSING", path, "no such file or folder", f"check the path of the {kind}") from error
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise InputError("E_FILE_KIND", path, "is a device, pipe or socket", f"give {ACCEPTED}")
     try:
-        return _open_file(path, kind)
-    except PermissionError as error:
-        raise InputError("E_FILE_ACCESS", path, "may not be read", f"check the path of the {kind}") from error
+        return _open_folder(path, kind) if stat.S_ISDIR(mode) else _open_file(path, kind)
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror or type(error).__name__})"
+        raise InputError("E_FILE_ACCESS", path, fault, f"check the {kind} and its rights") from error
 
 
 def _open_folder(path: Path, kind: str) -> Source:
@@ -244,7 +240,7 @@ def read_roi(
     case_id : str, optional
         Name in tables; default: the mask's file name.
     margin_mm : float or None
-        Tissue kept round the mask's box, mm; None keeps the whole image.
+        Tissue kept round the mask's box, mm, at least one voxel; None keeps the whole image.
     require_ct : bool
         Refuse values that are no CT's and regions that are no bone; False for radiomics of any image.
     settings : Imaging, optional
