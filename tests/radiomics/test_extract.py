@@ -52,6 +52,12 @@ def test_zscored_with_the_usual_bin_width_leaves_one_bin_and_says_so(roi):
     ]
 
 
+@pytest.mark.parametrize(("bin_width", "bins"), [(100, 7), (2, 283)])
+def test_too_few_and_too_many_bins_are_said(roi, bin_width, bins):
+    with pytest.warns(InputWarning, match=f"W_BINS P0001 L1: {bins} grey-level bins inside the mask"):
+        extract(roi, Radiomics(bin_width=bin_width))
+
+
 def test_the_table_describes_every_feature():
     table = describe()
     assert list(table["name"]) == names()

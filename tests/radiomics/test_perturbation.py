@@ -63,6 +63,13 @@ def test_a_redrawn_contour_keeps_the_image_and_moves_the_surface_as_asked(roi):
     assert np.concatenate(moved).max() < 5
 
 
+def test_a_redrawn_contour_grows_here_and_shrinks_there(roi):
+    """Most copies have voxels added and others taken away, which a step common to the surface alone cannot do."""
+    redrawn = copies(roi, 20, contour_mm=1.0)
+    both = [(copy.mask.array & ~roi.mask.array).any() and (roi.mask.array & ~copy.mask.array).any() for copy in redrawn]
+    assert sum(both) > 10
+
+
 def test_translation_moves_mask_and_image_together(roi):
     for copy in copies(roi, 10, translation_mm=2.0):
         i = np.argwhere(copy.mask.array)[:, 2].mean() - 17.5
