@@ -11,18 +11,14 @@ from ovfrad.errors import InputError
 #: Types of other packages that our estimators hold; ours are trusted by their module.
 TRUSTED = frozenset(
     {
+        "collections.OrderedDict",
         "lightgbm.basic.Booster",
         "lightgbm.sklearn.LGBMClassifier",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.tree._tree.Tree",
         "xgboost.core.Booster",
         "xgboost.sklearn.XGBClassifier",
-        "collections.OrderedDict",
-        "collections.defaultdict",
-        "builtins.int",
-        "sklearn._loss.link.Interval",
-        "sklearn._loss.link.LogitLink",
-        "sklearn._loss.link.MultinomialLogit",
-        "sklearn._loss.loss.HalfBinomialLoss",
-        "sklearn._loss.loss.HalfMultinomialLoss",
     }
 )
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import click
+import typer
 
 from ovfrad.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
-    import typer
-
     from ovfrad.workflow.folder import Progress
 
+#: Faults of the command line itself; typer names only a subclass, and its base moved between versions.
+UsageError: Any = typer.BadParameter.__bases__[0]
 OK, BUG, REFUSED, SET_ASIDE, AUDIT_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -33,12 +33,12 @@ def guarded(app: typer.Typer, arguments: list[str]) -> int:
             sys.stdout.flush()
         except InputError as error:
             return _say(REFUSED, str(error), debug)
-        except click.UsageError as error:
+        except UsageError as error:
             command = error.ctx.command_path if error.ctx else "ovfrad"
-            return _say(REFUSED, f"E_USAGE {command}: {error.format_message()}; see `{command} --help`", debug=False)
-        except click.exceptions.Exit as stop:
+            return _say(REFUSED, f"E_USAGE {command}: {_words(error)}; see `{command} --help`", debug=False)
+        except typer.Exit as stop:
             return stop.exit_code
-        except (KeyboardInterrupt, click.Abort):
+        except (KeyboardInterrupt, typer.Abort):
             return _say(INTERRUPTED, "interrupted; the same command goes on from here", debug=False)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,6 +47,10 @@ def guarded(app: typer.Typer, arguments: list[str]) -> int:
             fault = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             return _say(BUG, f"E_BUG ovfrad: {fault}; this is a fault of the program, --debug shows where", debug)
     return code if isinstance(code, int) else OK
+
+
+def _words(error: Any) -> str:
+    return " ".join(error.format_message().split()).rstrip(".")
 
 
 def _say(code: int, line: str, debug: bool) -> int:

@@ -94,7 +94,7 @@ class RunFolder:
         """Hold the folder; a second run in it is refused while the first lives."""
         lock = self.path / ".lock"
         try:
-            handle = os.open(lock, os.O_CREAT | os.O_RDWR)
+            handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
         except OSError as error:
             raise _unwritable(lock, error) from None
         try:
