@@ -29,7 +29,7 @@ CROP_MM = (74.0, 94.0, 90.0)
 #: From the crop's anterior edge to the centre of the body, so that the arch fits behind, mm.
 ANTERIOR_MM = 40.0
 #: A second reader's contour wanders by this SD and is off by a constant of the other SD, mm.
-READER_WANDER_MM, READER_BIAS_MM = 0.7, 0.15
+READER_WANDER_MM, READER_BIAS_MM = 0.5, 0.12
 
 
 @dataclass(frozen=True, eq=False)
