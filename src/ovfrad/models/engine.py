@@ -81,7 +81,8 @@ def run(
     InputError
         E_FOLDS, E_ONE_CLASS where the classes have too few patients for the folds.
     """
-    others = dict(cohorts or {})
+    rows = rows.for_arm(procedure.arm)
+    others = {name: part.for_arm(procedure.arm) for name, part in (cohorts or {}).items()}
     names, absent = available([rows, *others.values()]) if procedure.models.baselines else ([], {})
     folds = _outer(rows, procedure)
     tasks = [
@@ -121,6 +122,7 @@ def nested(
     store: Path | None = None,
 ) -> pd.DataFrame:
     """Nested out-of-fold predictions of the training rows (cohort `train`, fold >= 0), as `run` makes them."""
+    rows = rows.for_arm(procedure.arm)
     names, absent = available([rows]) if baselines and procedure.models.baselines else ([], {})
     tasks = [
         _Task(rows, procedure, names, absent, f, fold, _slot(store, rows, procedure, names, f))

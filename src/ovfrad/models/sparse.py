@@ -19,7 +19,6 @@ REFIT_CS = (0.01, 0.1, 1.0, 10.0)
 """Inverse penalties of the final ridge fit on standard scores."""
 STEPS, DEPTH, BLOCK = 60, 2.5, 10
 """The LASSO path: penalties over DEPTH decades, in blocks of BLOCK until more than max_features enter."""
-TEACHER_TREES = 100
 
 
 class SparseScore(ClassifierMixin, BaseEstimator):
@@ -34,6 +33,8 @@ class SparseScore(ClassifierMixin, BaseEstimator):
     max_features : int
     spearman_max : float
         Largest |rho| between two columns that may enter.
+    n_trees : int
+        Extra trees of the teacher.
     folds : int
         Most patient folds that choose penalties by log-loss.
     random_state : int
@@ -52,10 +53,16 @@ class SparseScore(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(
-        self, max_features: int = 10, spearman_max: float = 0.9, folds: int = 5, random_state: int = 0
+        self,
+        max_features: int = 10,
+        spearman_max: float = 0.9,
+        n_trees: int = 100,
+        folds: int = 5,
+        random_state: int = 0,
     ) -> None:
         self.max_features = max_features
         self.spearman_max = spearman_max
+        self.n_trees = n_trees
         self.folds = folds
         self.random_state = random_state
 
@@ -102,7 +109,7 @@ class SparseScore(ClassifierMixin, BaseEstimator):
             linear = DenseLogistic(folds=self.folds, random_state=self.random_state).fit(X, code, groups)
             teacher = linear.predict_proba(X)
         trees = ExtraTreesClassifier(
-            TEACHER_TREES, bootstrap=True, oob_score=True, min_samples_leaf=2, random_state=self.random_state, n_jobs=1
+            self.n_trees, bootstrap=True, oob_score=True, min_samples_leaf=2, random_state=self.random_state, n_jobs=1
         ).fit(X, code)
         return (teacher + np.nan_to_num(trees.oob_decision_function_, nan=1 / teacher.shape[1])) / 2
 
@@ -111,7 +118,7 @@ class SparseScore(ClassifierMixin, BaseEstimator):
         T = target - target.mean(0)
         T = T[:, 1] if T.shape[1] == 2 else T
         Z = Z - Z.mean(0)
-        strength = np.linalg.norm((Z.T @ T).reshape(Z.shape[1], -1), axis=1).max(initial=0.0) / len(Z)
+        strength = np.linalg.norm(Z.T @ T.reshape(len(Z), -1), axis=1).max(initial=0.0) / len(Z)
         picked, warm = np.empty(0, dtype=int), None
         if strength < 1e-12:
             return picked
