@@ -102,10 +102,9 @@ def radiomics(
         raise InputError("E_PROFILE", "ovfrad radiomics", "profile ibsi is not there yet", "use --profile pyradiomics")
     parameters = engine.read_parameters(settings) if settings is not None else None
     chosen = label if label is not None or parameters is None else parameters.label
-    roi = imaging.read_roi(image, mask, label=chosen, case_id=mask.name, margin_mm=None)
-    values = engine.extract(roi, Radiomics() if parameters is None else parameters.settings)
-    if parameters is not None:
-        values = values[list(parameters.only)]
+    roi = imaging.read_roi(image, mask, label=chosen, case_id=mask.name, margin_mm=None, require_ct=False)
+    chosen_settings, only = (Radiomics(), None) if parameters is None else (parameters.settings, parameters.only)
+    values = engine.extract(roi, chosen_settings, only)
     if output is Format.json:
         print(json.dumps({name: float(value) for name, value in values.items()}, indent=1))
     else:

@@ -122,9 +122,7 @@ def _extract(task: CaseTask) -> CaseFeatures:
         first.intensities
     ]
     if task.mask2 is not None:
-        second = imaging.read_roi(
-            task.ct, task.mask2, label=task.label2, case_id=task.case_id, margin_mm=task.imaging.margin_mm
-        )
+        second = _read(task, task.mask2, task.label2)
         for name, readers in _radiomics(imaging.prepare(second, task.imaging), task, "2").items():
             rows[name].update(readers)
     inside = np.rint(prepared.ct.array[prepared.mask.array]).astype(np.int16)
@@ -136,6 +134,21 @@ def _extract(task: CaseTask) -> CaseFeatures:
         voxels=hashlib.sha256(inside.tobytes()).hexdigest(),
         facts=facts,
     )
+
+
+def _read(task: CaseTask, mask: Path, label: int | None) -> Any:
+    from ovfrad import imaging
+
+    return imaging.read_roi(
+        task.ct, mask, label=label, case_id=task.case_id, margin_mm=task.imaging.margin_mm, settings=task.imaging
+    )
+
+
+def read_both(task: CaseTask) -> None:
+    """Read the case as both readers outlined it, for its faults."""
+    _read(task, task.mask, task.label)
+    if task.mask2 is not None:
+        _read(task, task.mask2, task.label2)
 
 
 def _radiomics(roi: Any, task: CaseTask, reader: str) -> dict[str, dict[str, dict[str, float]]]:

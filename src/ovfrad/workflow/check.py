@@ -53,19 +53,11 @@ def _faults(study: Study, progress: Progress) -> list[str]:
     tasks = one.tasks(study.cases, settings.imaging, (settings.radiomics,), settings.deep)
     for done, task in enumerate(tasks, start=1):
         try:
-            _readable(task)
+            one.read_both(task)
         except InputError as error:
             faults.append(f"{task.case_id}: {error}")
         progress("check files", done, len(tasks))
     return faults
-
-
-def _readable(task: one.CaseTask) -> None:
-    from ovfrad import imaging
-
-    for mask, label in ((task.mask, task.label), (task.mask2, task.label2)):
-        if mask is not None:
-            imaging.read_roi(task.ct, mask, label=label, case_id=task.case_id, margin_mm=task.imaging.margin_mm)
 
 
 def _cost(study: Study, recipes: int, bad: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,12 @@ def predict_case(
     bundle = bundles.load(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InputWarning)
-        margin = bundle.settings.imaging.margin_mm
-        roi = imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=margin)
+        chosen = bundle.settings.imaging
+        roi = imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=chosen.margin_mm, settings=chosen)
         prediction = bundles.predict_roi(bundle, roi, batch=batch)
     told = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, InputWarning)))
     for line in told:
         warnings.warn(line, InputWarning, stacklevel=2)
-    from dataclasses import replace
-
     return replace(prediction, warnings=told), bundle.classes
 
 
@@ -119,6 +118,7 @@ def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
                 label=label,
                 case_id=f"{patient} {vertebra}",
                 margin_mm=settings.imaging.margin_mm,
+                settings=settings.imaging,
             )
             batch = None if column is None else str(case[column])
             prediction = bundles.predict_roi(bundle, roi, batch=batch, explain=False)
