@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Features drawn; the table has all of them.
 MOST = 15
+#: Largest vertical step between two points of a beeswarm, in rows.
+STEP = 0.1
 _LOW_TO_HIGH = ("#1E88E5", "#8E63C7", "#D81B60")
 
 
@@ -103,7 +105,7 @@ def swarm(x: np.ndarray, bins: int = 60, width: float = 0.38) -> np.ndarray:
     """Vertical offsets, at most `width`, that spread points of like value, shape (n,).
 
     >>> swarm(np.array([0.0, 0.0, 0.0, 1.0])).round(2).tolist()
-    [0.0, -0.38, 0.38, 0.0]
+    [0.0, -0.1, 0.1, 0.0]
     """
     span = np.ptp(x) or 1.0
     places = np.floor((x - x.min()) / span * (bins - 1)).astype(int)
@@ -112,7 +114,7 @@ def swarm(x: np.ndarray, bins: int = 60, width: float = 0.38) -> np.ndarray:
     for place in np.unique(places):
         here = np.flatnonzero(places == place)
         steps = (np.arange(len(here)) + 1) // 2 * np.where(np.arange(len(here)) % 2, -1, 1)
-        offsets[here] = steps * 2 * width / max(most - 1, 1)
+        offsets[here] = steps * min(2 * width / (most - 1), STEP)
     return np.clip(offsets, -width, width)
 
 

@@ -116,7 +116,7 @@ def _weights(data: ReportInput) -> list[str]:
     lines = []
     for arm, weights in data.weights.items():
         line = f"Arm {arm}: {words.get(weights.kind, 'weights file of the user, frozen')}"
-        detail = [weights.description] if weights.description else []
+        detail = [weights.description] if weights.description and weights.kind != "none" else []
         detail += [f"sha256 {weights.sha256[:12]}…"] if weights.sha256 else []
         lines.append(line + (f" ({'; '.join(detail)})" if detail else "") + ".")
     return lines
@@ -232,8 +232,9 @@ def _small(data: ReportInput) -> list[str]:
         counts = data.cases.loc[data.cases["cohort"] == cohort, "y"].value_counts()
         few = [k for k in range(len(data.classes)) if counts.get(k, 0) < FEW]
         if few and cohort != "train":
-            found.append(", ".join(f"{cohort} {class_name(k, data.classes, '')} (n = {counts.get(k, 0)})" for k in few))
-    return [f"Not a firm number for classes this rare: {'; '.join(found)}."] if found else []
+            sizes = ", ".join(f"{class_name(k, data.classes, '')} n = {counts.get(k, 0)}" for k in few)
+            found.append(f"{cohort} ({f'every class below {FEW}' if len(few) == len(data.classes) else sizes})")
+    return [f"Not a firm number per class where a class is rare: {'; '.join(found)}."] if found else []
 
 
 def weights_text(data: ReportInput) -> str:

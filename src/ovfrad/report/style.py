@@ -164,5 +164,6 @@ def save(figure: Figure, folder: Path, name: str, footer: str, dpi: int = 300) -
     figure.savefig(
         files["svg"], metadata={"Date": None, "Creator": None, "Title": name, "Description": RESEARCH_ONLY}, dpi=200
     )
+    figure.set_layout_engine("none")  # laid out once; the second file takes it as it is
     figure.savefig(files["png"], dpi=dpi, metadata={"Title": name, "Description": RESEARCH_ONLY})
     return files

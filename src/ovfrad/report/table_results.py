@@ -19,7 +19,22 @@ from ovfrad.report.words import (
     p_value,
     unit_share,
 )
+from ovfrad.study.settings import NINE
 
+#: Order of the models in tables and figures.
+_MODELS = (
+    "auto",
+    "best_of_nine",
+    "sparse",
+    "rad_score",
+    *NINE,
+    "L2_all",
+    "RF_all",
+    "volume",
+    "height",
+    "center",
+    "clinical",
+)
 _METRIC_WORDS = {
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
@@ -37,8 +52,13 @@ def models(data: ReportInput) -> Iterator[tuple[str, str, str, str, Mapping[str,
         order = [c for c in ("train_apparent", *COHORTS) if c in blocks]
         for cohort in order + [c for c in blocks if c not in order and c != "train_inner"]:
             for arm, named in blocks[cohort].items():
-                for model, block in named.items():
+                for model, block in sorted(named.items(), key=lambda item: _place(item[0])):
                     yield recipe, cohort, arm, model, block
+
+
+def _place(model: str) -> int:
+    """Place of a model: the headline's kinds, the nine, the baselines."""
+    return _MODELS.index(model) if model in _MODELS else len(_MODELS)
 
 
 def validated(data: ReportInput) -> list[str]:
@@ -122,7 +142,7 @@ def comparison_table(rows: Sequence[Mapping[str, Any]] | None) -> pd.DataFrame |
                 "Cohort": cohort_name(str(row.get("cohort", MISSING))),
                 "A": model_name(str(row.get("a", MISSING))),
                 "B": model_name(str(row.get("b", MISSING))),
-                "AUC": str(row.get("metric", "macro_auc")).removesuffix("_auc").replace("_", " "),
+                "AUC": str(row.get("metric", "macro_auc")).replace("_auc", "").replace(".", " ").replace("_", " "),
                 "A minus B": number(row.get("difference")) + interval if known(row.get("difference")) else MISSING,
                 "p": p_value(row.get("p")),
                 "p, Holm": p_value(row.get("p_holm")),
@@ -194,5 +214,10 @@ def confusion_table(data: ReportInput) -> pd.DataFrame | None:
 
 
 def best_new(data: ReportInput) -> str | None:
-    """Cohort that answers best how good the model is elsewhere: external, prospective, internal, nested training."""
-    return next((c for c in ("external", "prospective", "internal", "train") if data.headline_block(c)), None)
+    """Cohort that answers best how good the model is elsewhere: the first with an interval, else the first.
+
+    The order is external, prospective, internal, nested training.
+    """
+    found = [c for c in ("external", "prospective", "internal", "train") if data.headline_block(c)]
+    values = {c: (data.headline_block(c) or {}).get("macro_auc") or {} for c in found}
+    return next((c for c in found if known(values[c].get("low"))), found[0] if found else None)

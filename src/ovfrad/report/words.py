@@ -19,6 +19,7 @@ COHORT_WORDS = {
 }
 MODEL_WORDS = {
     "auto": "auto (mean of three)",
+    "best_of_nine": "best of nine by inner CV",
     "sparse": "sparse score (at most 10 features)",
     "rad_score": "rad-score",
     "L2_all": "baseline: L2 logistic, all features",
@@ -156,11 +157,14 @@ def sentence(value: Mapping[str, Any] | None, name: str, unit: str = "vertebrae"
     >>> auc = {"estimate": 0.79, "low": 0.71, "high": 0.85, "method": "DeLong, logit", "n": 110, "n_patients": 97}
     >>> sentence(auc, "macro AUC")
     'macro AUC 0.79 (0.71 to 0.85; DeLong, logit; n = 110 vertebrae of 97 patients)'
+    >>> sentence({"estimate": 0.8, "method": "no interval: 2 patients", "n": 13, "n_patients": 10}, "macro AUC")
+    'macro AUC 0.80 (no interval: 2 patients; n = 13 vertebrae of 10 patients)'
     """
     if value is None or not known(value.get("estimate")):
         return f"{name} not estimated" + (f": {value['method']}" if value and value.get("method") else "")
-    text = estimate(value).rstrip(")")
-    method = f"; {value['method']}" if value.get("method") else ""
+    text, method = estimate(value).rstrip(")"), f"; {value['method']}" if value.get("method") else ""
+    if text.endswith("(no interval"):
+        text, method = text.removesuffix("no interval"), method.removeprefix("; ") or "no interval"
     n = f"; n = {value['n']} {unit}" if known(value.get("n")) else ""
     patients = value.get("n_patients")
     patients = f" of {patients} patients" if known(patients) and unit != "patients" else ""
