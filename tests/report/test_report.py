@@ -11,7 +11,7 @@ import pytest
 
 from ovfrad.evaluation.summary import evaluate
 from ovfrad.report import ReportInput, write_report
-from ovfrad.report.opening import banners, conclusions
+from ovfrad.report.opening import banners, conclusions, headline_sentence
 from ovfrad.report.style import drawable
 
 
@@ -188,9 +188,20 @@ def test_a_failed_audit_and_label_components_are_shouted(full: ReportInput) -> N
 )
 def test_conclusions_follow_the_interval(full: ReportInput, low: float | None, high: float | None, words: str) -> None:
     results = json.loads(json.dumps(full.results))
-    block = results["recipes"]["sound"]["cohorts"]["external"]["random"]["auto"]
-    block["macro_auc"] |= {"estimate": 0.5, "low": low, "high": high}
+    cohorts = results["recipes"]["sound"]["cohorts"]
+    cohorts["external"]["random"]["auto"]["macro_auc"] |= {"estimate": 0.5, "low": low, "high": high}
+    if low is None:
+        for name in ("train", "internal", "prospective"):
+            del cohorts[name]
     assert conclusions(replace(full, results=results))[0].startswith(words)
+
+
+def test_a_cohort_without_interval_does_not_speak_for_the_study(full: ReportInput) -> None:
+    results = json.loads(json.dumps(full.results))
+    results["recipes"]["sound"]["cohorts"]["external"]["random"]["auto"]["macro_auc"] |= {"low": None, "high": None}
+    changed = replace(full, results=results)
+    assert headline_sentence(changed).startswith("Prospective validation, in cases collected after training: macro AUC")
+    assert "Nothing from external validation: it is too small for an interval." in conclusions(changed)
 
 
 def test_a_second_report_replaces_the_first_and_a_failed_one_leaves_it(plain: ReportInput, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def shap_beeswarm(data: ReportInput) -> Figure | None:
             x = shap.table.values[:, j, k]
             shade = colours(_ranks(shap.table.X[:, j]))
             axes.scatter(x, row + swarm(x), c=shade, s=3.5, linewidths=0, rasterized=True)
+        axes.locator_params(axis="x", nbins=3)
         axes.axvline(0, color=INK, lw=0.7)
         axes.set_title(drawable(class_name(k, data.classes, data.outcome), 26).replace(" (", "\n(", 1), fontsize=8.5)
         grid(axes, "x")

@@ -202,8 +202,11 @@ def conclusions(data: ReportInput) -> list[str]:
     lines = [
         f"In {where} the model ranks {data.unit} by class better than guessing: the whole interval lies above 0.50."
     ]
-    if len(data.classes) > 1 and high - low > 0.15:
+    if high - low > 0.15:
         lines.append(f"How much better is uncertain: the interval spans {high - low:.2f}.")
+    for other in validated(data):
+        if not known(((data.headline_block(other) or {}).get("macro_auc") or {}).get("low")):
+            lines.append(f"Nothing from {cohort_name(other).lower()}: it is too small for an interval.")
     return lines
 
 
