@@ -29,7 +29,7 @@ def table(n: int = 120, p: int = 40, K: int = 3, seed: int = 0) -> tuple[pd.Data
 
 @pytest.mark.parametrize(
     "estimator",
-    [DenseLogistic(), DenseLogistic(ranks=True, balance=True), AutoModel(n_trees=10), SparseScore(n_trees=10)],
+    [DenseLogistic(), DenseLogistic(ranks=True, balance=True), AutoModel(n_trees=10), SparseScore(n_trees=40)],
     ids=lambda e: f"{type(e).__name__}{'Ranks' if getattr(e, 'ranks', False) else ''}",
 )
 def test_scikit_learn_accepts_the_estimator(estimator: object) -> None:
