@@ -215,20 +215,36 @@ def test_stored_folds_are_named_by_all_that_they_depend_on(make_rows: Make) -> N
     assert rows.digest() == make_rows().digest()
 
 
-def test_few_patients_of_a_class_are_refused_before_anything_is_fitted(
+def scarce_rows(make_rows: Make, patients: list[int]) -> Rows:
+    """Rows in which class 2 has only the patients of these rows."""
+    rows = make_rows()
+    codes = rows.codes.copy()
+    codes[codes == 2] = 1
+    codes[patients] = 2
+    return replace(rows, y=pd.Series(codes, index=rows.X.index))
+
+
+def test_a_class_of_one_patient_is_refused_before_anything_is_fitted(
     make_rows: Make, small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = make_rows()
-    scarce = rows.codes.copy()
-    scarce[scarce == 2] = 1
-    scarce[[0, 30]] = 2
     monkeypatch.setattr(engine, "fit_models", lambda *a, **k: pytest.fail("something was fitted"))
     with pytest.raises(InputError) as refused:
-        engine.run(replace(rows, y=pd.Series(scarce, index=rows.X.index)), small("LR"))
+        engine.run(scarce_rows(make_rows, [0]), small("LR"))
     assert str(refused.value) == (
-        "E_FOLDS training rows: class 2 has 2 patients, fewer than the 5 that 3 outer and 3 inner folds need; "
+        "E_FOLDS training rows: class 2 has 1 patient, fewer than the 2 that any split by patient needs; "
         "set fewer folds (models.outer_folds, models.inner_folds), or join or leave out this class"
     )
+
+
+def test_few_patients_get_fewer_folds_and_a_warning(make_rows: Make, small: Small) -> None:
+    rows = scarce_rows(make_rows, [0, 30])
+    with pytest.warns(InputWarning) as told:
+        outcome = engine.run(rows, small("DT", "auto"))
+    assert "2 outer and no inner folds are used: nothing is tuned and nothing recalibrated" in str(told[0].message)
+    predictions = outcome.predictions
+    assert set(predictions.loc[predictions["cohort"] == "train", "fold"]) == {0, 1}
+    assert "train_inner" not in set(predictions["cohort"])
+    assert outcome.fitted.models["DT"].recalibration is None
 
 
 def test_reservations_of_workers_are_heard_once(make_rows: Make, small: Small) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ovfrad.errors import InputError
-from ovfrad.models.folds import patient_folds, patients_per_class, require_nested
+from ovfrad.models.folds import nested_folds, patient_folds, patients_per_class
 
 
 def cohort(n_patients: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -57,16 +57,20 @@ def test_one_class_is_refused() -> None:
         patient_folds(np.zeros(4, int), np.arange(4).astype(str), 2)
 
 
-@pytest.mark.parametrize(("patients", "enough"), [(6, False), (7, True)])
-def test_outer_and_inner_folds_are_checked_together(patients: int, enough: bool) -> None:
+@pytest.mark.parametrize(("patients", "folds"), [(7, (5, 5)), (6, (5, 4)), (4, (4, 3)), (3, (3, 2)), (2, (2, 0))])
+def test_scarce_classes_get_as_many_folds_as_they_can_fill(patients: int, folds: tuple[int, int]) -> None:
     """Of 6 patients an outer fold of 5 may take 2 and leave 4; of 7 it leaves 5."""
     y = np.array([0] * 30 + [1] * patients)
     groups = np.array([f"P{i}" for i in range(len(y))])
-    if enough:
-        require_nested(y, groups, 5, 5)
-        for train, _ in patient_folds(y, groups, 5):
-            patient_folds(y[train], groups[train], 5)
-        return
+    outer, inner = nested_folds(y, groups, 5, 5)
+    assert (outer, inner) == folds
+    for train, _ in patient_folds(y, groups, outer):
+        if inner:
+            patient_folds(y[train], groups[train], inner)
+
+
+def test_a_class_of_one_patient_is_refused() -> None:
+    y, groups = np.array([0, 0, 1]), np.array(["P1", "P2", "P3"])
     with pytest.raises(InputError) as refused:
-        require_nested(y, groups, 5, 5)
-    assert "class 1 has 6 patients, fewer than the 7 that 5 outer and 5 inner folds need" in str(refused.value)
+        nested_folds(y, groups, 5, 5, ("mild", "severe"))
+    assert "class severe has 1 patient, fewer than the 2 that any split by patient needs" in str(refused.value)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,9 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ovfrad import __version__
+from ovfrad.errors import warn
 from ovfrad.models.baselines import FittedBaselines, available, fit_baselines
-from ovfrad.models.folds import Fold, patient_folds, require_nested
+from ovfrad.models.folds import Fold, nested_folds, patient_folds, patients_per_class
 from ovfrad.models.procedure import Fitted, Procedure, fit_models
 from ovfrad.models.rows import Rows, ordered_table
 
@@ -79,11 +80,12 @@ def run(
     Raises
     ------
     InputError
-        E_FOLDS, E_ONE_CLASS where the classes have too few patients for the folds.
+        E_FOLDS, E_ONE_CLASS where a class has fewer than two patients.
     """
     rows = rows.for_arm(procedure.arm)
     others = {name: part.for_arm(procedure.arm) for name, part in (cohorts or {}).items()}
     names, absent = available([rows, *others.values()]) if procedure.models.baselines else ([], {})
+    procedure = affordable(rows, procedure)
     folds = _outer(rows, procedure)
     tasks = [
         _Task(rows, procedure, names, absent, f, fold, _slot(store, rows, procedure, names, f))
@@ -122,7 +124,7 @@ def nested(
     store: Path | None = None,
 ) -> pd.DataFrame:
     """Nested out-of-fold predictions of the training rows (cohort `train`, fold >= 0), as `run` makes them."""
-    rows = rows.for_arm(procedure.arm)
+    rows, procedure = rows.for_arm(procedure.arm), affordable(rows, procedure)
     names, absent = available([rows]) if baselines and procedure.models.baselines else ([], {})
     tasks = [
         _Task(rows, procedure, names, absent, f, fold, _slot(store, rows, procedure, names, f))
@@ -137,10 +139,28 @@ def nested(
     return ordered_table([parts[f] for f in sorted(parts)])
 
 
-def _outer(rows: Rows, procedure: Procedure) -> list[Fold]:
-    """Outer folds; classes too small for outer and inner folds together are refused before anything is fitted."""
+def affordable(rows: Rows, procedure: Procedure) -> Procedure:
+    """The procedure with no more folds than its smallest class allows; a warning says where these are fewer."""
     settings = procedure.models
-    require_nested(rows.codes, rows.groups, settings.outer_folds, settings.inner_folds, procedure.classes)
+    asked = settings.outer_folds, settings.inner_folds
+    outer, inner = nested_folds(rows.codes, rows.groups, *asked, procedure.classes)
+    if (outer, inner) == asked:
+        return procedure
+    scarce = min(patients_per_class(rows.codes, rows.groups).values())
+    used = f"{outer} outer and {inner} inner folds are used" if inner else f"{outer} outer and no inner folds are used"
+    cost = "" if inner else ": nothing is tuned and nothing recalibrated"
+    warn(
+        "W_FOLDS",
+        "training rows",
+        f"the smallest class has {scarce} patients, too few for {asked[0]} outer and {asked[1]} inner folds",
+        used + cost,
+    )
+    fewer = settings.model_copy(update={"outer_folds": outer, "inner_folds": inner or asked[1]})
+    return replace(procedure, models=fewer, tune=inner > 0)
+
+
+def _outer(rows: Rows, procedure: Procedure) -> list[Fold]:
+    settings = procedure.models
     return patient_folds(rows.codes, rows.groups, settings.outer_folds, procedure.random_state, procedure.classes)
 
 
@@ -190,7 +210,7 @@ def _do(task: _Task) -> tuple[int, pd.DataFrame | tuple[Fitted, FittedBaselines]
 
 
 def _fit_all(task: _Task) -> tuple[Fitted, FittedBaselines]:
-    fitted = fit_models(task.rows, task.procedure, inner=True)
+    fitted = fit_models(task.rows, task.procedure, inner=task.procedure.tune)
     return fitted, fit_baselines(task.rows, task.procedure, task.baselines, task.absent)
 
 

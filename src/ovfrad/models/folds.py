@@ -94,13 +94,21 @@ def require_patients(
         )
 
 
-def require_nested(
+def nested_folds(
     y: np.ndarray, groups: np.ndarray, outer: int, inner: int, classes: tuple[str, ...] | None = None
-) -> None:
-    """Refuse rows that cannot be split twice: after an outer fold, each class must still fill the inner folds.
+) -> tuple[int, int]:
+    """Outer and inner folds that the smallest class allows, as many as asked for where it can; inner 0: none possible.
 
-    An outer fold takes up to ceil(m / outer) of the m patients of a class, so m must leave `inner` behind.
+    An outer fold takes up to ceil(m / outer) of the m patients of a class; those left must fill the inner folds.
+
+    Examples
+    --------
+    >>> y, patients = np.repeat([0, 1], [20, 4]), np.arange(24).astype(str)
+    >>> nested_folds(y, patients, 5, 5), nested_folds(y, patients, 2, 5), nested_folds(y[:-2], patients[:-2], 5, 5)
+    ((4, 3), (2, 2), (2, 0))
     """
-    least = next(m for m in range(outer, outer * (inner + 1) + 1) if m - -(-m // outer) >= inner)
-    needed_for = f"the {least} that {outer} outer and {inner} inner folds need"
-    require_patients(y, groups, least, needed_for, classes)
+    require_patients(y, groups, 2, "the 2 that any split by patient needs", classes)
+    scarce = min(patients_per_class(np.asarray(y), np.asarray(groups)).values())
+    outer = min(outer, scarce)
+    left = scarce - -(-scarce // outer)
+    return outer, min(inner, left) if left >= 2 else 0

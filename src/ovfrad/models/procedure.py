@@ -54,6 +54,8 @@ class Procedure:
     n_trees : int
         Extra trees of `auto`.
     random_state : int
+    tune : bool
+        False: too few patients for inner folds, so the first grid point is taken and nothing recalibrated.
     """
 
     classes: tuple[str, ...]
@@ -66,6 +68,7 @@ class Procedure:
     names: tuple[str, ...] = ()
     n_trees: int = 200
     random_state: int = 0
+    tune: bool = True
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -105,7 +108,7 @@ class Procedure:
         """Return all settings as JSON, for content hashes."""
         plain = {
             name: getattr(self, name)
-            for name in ("classes", "ordered", "arm", "recipe", "names", "n_trees", "random_state")
+            for name in ("classes", "ordered", "arm", "recipe", "names", "n_trees", "random_state", "tune")
         }
         sections = {
             name: getattr(self, name).model_dump(mode="json") for name in ("models", "harmonisation", "selection")
@@ -319,6 +322,8 @@ def _fit_chain(rows: Rows, procedure: Procedure) -> FusedFeatures:
 
 def needs_inner(procedure: Procedure) -> bool:
     """Whether something is chosen or calibrated on inner folds."""
+    if not procedure.tune:
+        return False
     grids = [len(procedure.candidates(name)[1]) for name in procedure.names]
     several = sum(name in NINE for name in procedure.names) > 1
     return procedure.models.recalibrate or several or max(grids) > 1
