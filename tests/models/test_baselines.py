@@ -42,11 +42,19 @@ def test_absent_columns_make_absent_baselines_with_a_reason(make_rows: Make, sma
     assert set(out.predictions["model"]) == {"LR", "best_of_nine", "L2_all", "RF_all"}
 
 
-def test_gaps_and_a_single_centre_are_reasons_too(make_rows: Make) -> None:
+def test_a_single_centre_is_a_reason_too(make_rows: Make) -> None:
     rows = make_rows()
     gaps = rows.clinical.assign(age=np.where(np.arange(72) < 3, np.nan, 70.0))
     _, absent = available([replace(rows, clinical=gaps, center=np.full(72, "A"))])
-    assert absent == {"clinical": "column age has 3 gaps", "center": "all training rows are of one centre"}
+    assert absent == {"center": "all training rows are of one centre"}
+
+
+def test_gaps_of_clinical_columns_take_the_middle_of_the_training_rows() -> None:
+    training = pd.DataFrame({"age": [60.0, 70.0, 90.0, np.nan], "sex": ["F", "F", "M", None]})
+    table = Table.learn(training)
+    assert table.filling == {"age": 70.0, "sex": "F"}
+    later = pd.DataFrame({"age": [np.nan], "sex": [None]}, dtype=object)
+    assert table.apply(later).tolist() == table.apply(pd.DataFrame({"age": [70.0], "sex": ["F"]})).tolist()
 
 
 def test_baselines_can_be_left_out(make_rows: Make, small: Small) -> None:

@@ -145,7 +145,7 @@ def test_label_components_are_no_predictors(tmp_path: Path) -> None:
 
 def test_clinical_gap_is_refused_or_imputed(tmp_path: Path) -> None:
     rows = cases(age=lambda k: None if k == 0 else 70, cohort="train")
-    assert "age is empty in 1 of 30 training cases" in refusal(write(tmp_path, rows))
+    assert "age is empty in 1 of 30 cases" in refusal(write(tmp_path, rows))
     assert load(write(tmp_path, rows, "clinical: {missing: impute}\n")).clinical_columns == ["age", "location"]
 
 

@@ -38,30 +38,45 @@ class Table:
         Of numeric columns in training.
     levels : dict of str to tuple of str
         Values of text columns in training; another value is none of them.
+    filling : dict of str to float or str
+        What stands for a gap: the median of a number, the commonest value of a text, in training.
     """
 
     mean: dict[str, float]
     scale: dict[str, float]
     levels: dict[str, tuple[str, ...]]
+    filling: dict[str, float | str]
 
     @classmethod
     def learn(cls, frame: pd.DataFrame) -> Table:
-        """Learn scales and levels from training rows."""
-        numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
-        spread = {str(name): float(frame[name].astype(float).std(ddof=0)) for name in numbers}
+        """Learn scales, levels and what stands for a gap from training rows."""
+        numbers = [str(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+        filling = {str(name): _middle(frame[name], name in numbers) for name in frame.columns}
+        whole = frame.fillna(filling)
+        spread = {name: float(whole[name].astype(float).std(ddof=0)) for name in numbers}
         return cls(
-            {str(name): float(frame[name].astype(float).mean()) for name in numbers},
+            {name: float(whole[name].astype(float).mean()) for name in numbers},
             {name: value if value > 0 else 1.0 for name, value in spread.items()},
-            {str(n): tuple(sorted(set(frame[n].astype(str)))) for n in frame.columns if n not in numbers},
+            {str(n): tuple(sorted(set(whole[n].astype(str)))) for n in frame.columns if n not in numbers},
+            filling,
         )
 
     def apply(self, frame: pd.DataFrame) -> np.ndarray:
         """Return standard scores and indicators, shape (n_rows, n_numbers + n_levels)."""
+        frame = frame.fillna(self.filling)
         numbers = [(frame[name].astype(float).to_numpy() - self.mean[name]) / self.scale[name] for name in self.mean]
         flags = [
             (frame[n].astype(str) == value).to_numpy(float) for n, values in self.levels.items() for value in values
         ]
         return np.column_stack([*numbers, *flags])
+
+
+def _middle(column: pd.Series, numeric: bool) -> float | str:
+    """Median or commonest value of the known cells."""
+    known = column.dropna()
+    if numeric:
+        return float(known.median()) if len(known) else 0.0
+    return str(known.mode().iloc[0]) if len(known) else "not known"
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +122,7 @@ def seen(name: str, rows: Rows) -> tuple[pd.DataFrame | None, str]:
         frame, why = (rows.clinical if given else None), "no clinical columns are given"
     else:
         frame, why = rows.X, ""
-    if frame is not None and frame.isna().any(axis=None):
+    if frame is not None and name != "clinical" and frame.isna().any(axis=None):
         gaps = frame.isna().sum()
         return None, f"column {gaps.idxmax()} has {int(gaps.max())} gaps"
     return frame, why

@@ -102,7 +102,7 @@ def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study
     classes = _classes(values, settings, table)
     cases["y"] = [classes.index(value) for value in values]
     _check_training(cases, classes, table)
-    _check_clinical(cases[cases["cohort"] == "train"], settings, table)
+    _check_clinical(cases, settings, table)
     if features is not None:
         features = features.loc[cases.index]
     return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, classes, case_list, at)
@@ -196,10 +196,10 @@ def _check_training(cases: pd.DataFrame, classes: tuple[str, ...], table: Path) 
             warn("W_CLASS_COHORT", table, fault, "its AUC and the macro AUC cannot be given there")
 
 
-def _check_clinical(training: pd.DataFrame, settings: StudySettings, table: Path) -> None:
-    for name in settings.clinical.columns:
-        gaps = int(training[name].isna().sum()) if name in training else 0
-        if 0 < gaps < len(training) and settings.clinical.missing == "refuse":
-            fault = f"{name} is empty in {gaps} of {len(training)} training cases"
+def _check_clinical(cases: pd.DataFrame, settings: StudySettings, table: Path) -> None:
+    for name in clinical_columns(settings, cases):
+        gaps = int(cases[name].isna().sum())
+        if gaps and settings.clinical.missing == "refuse":
+            fault = f"{name} is empty in {gaps} of {len(cases)} cases"
             remedy = "fill it, set clinical.missing: impute, or take it out of clinical.columns"
             raise InputError("E_CLINICAL_GAP", table, fault, remedy)
