@@ -17,7 +17,7 @@ import pandas as pd
 from ovfrad import __version__
 from ovfrad.errors import InputError, InputWarning, warn
 from ovfrad.models import engine
-from ovfrad.models.procedure import Procedure
+from ovfrad.models.procedure import BEST, OWN, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.study import Study, StudySettings
 from ovfrad.study import load as load_study
@@ -213,8 +213,11 @@ def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | N
 def procedure_of(study: Study, arm: str) -> Procedure:
     """What the engine is told about one arm of a study."""
     settings = study.settings
+    scored = settings.outcome.ordered or len(study.classes) == 2  # else there is no rad-score
+    own = [name for name in OWN if name != "rad_score" or scored]
     return Procedure(
         classes=study.classes,
+        names=(*settings.models.classifiers, *own),
         models=settings.models,
         harmonisation=settings.harmonisation,
         selection=settings.selection,
@@ -248,7 +251,17 @@ def _fit_arms(
                 progress=lambda step, done, total: progress(f"fit {step}", done, total),
                 store=folder.cache / "folds",
             )
+    _check_headline(next(iter(studies.values())), outcomes)
     return outcomes
+
+
+def _check_headline(study: Study, outcomes: dict[tuple[str, str], engine.Outcome]) -> None:
+    """The best of nine cannot be chosen without inner folds."""
+    settings = study.settings
+    fitted = outcomes[settings.recipe, settings.headline_arm].fitted
+    if settings.models.headline.model == BEST and fitted.best_of_nine is None:
+        fault = "the training cohort is too small for inner folds, on which the best of nine would be chosen"
+        raise InputError("E_FOLDS", study.table, fault, "name a classifier in models.headline.model")
 
 
 def _write(fitted: FittedStudy) -> None:

@@ -1,0 +1,174 @@
+"""Whole studies: what stands in the run folder, what is set aside, what goes on after an interruption."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ovfrad.cli import app
+from ovfrad.cli.console import guarded
+from ovfrad.errors import InputError
+from ovfrad.workflow.folder import RunFolder
+
+PROMISED = ("study.yaml", "run.json", "cases.parquet", "features.parquet", "predictions.parquet", "results.json",
+            "quarantine.csv", "bundle", "tables", "figures", "report.html")  # fmt: skip
+ESTIMATE = {"estimate", "low", "high", "method", "n"}
+
+
+def ovfrad(*arguments: object) -> int:
+    return guarded(app, [str(argument) for argument in arguments])
+
+
+def test_run_folder_holds_what_is_promised(table_run: Path, phantom_run: Path) -> None:
+    for run in (table_run, phantom_run):
+        assert [name for name in PROMISED if not (run / name).exists()] == []
+        assert [p for p in run.rglob("*") if p.name.endswith(".part")] == []
+
+
+def test_results_have_the_promised_layout(table_run: Path) -> None:
+    results = json.loads((table_run / "results.json").read_text())
+    assert results["headline"] == {"recipe": "sound", "arm": "table", "model": "auto"}
+    for recipe in ("sound", "paper"):
+        for cohort in ("train", "internal"):
+            block = results["recipes"][recipe]["cohorts"][cohort]["table"]["auto"]
+            for name in ("macro_auc", "micro_auc", "accuracy"):
+                assert set(block[name]) >= ESTIMATE
+            assert set(block["class_auc"]) == {"0", "1", "2"}
+    headline = results["recipes"]["sound"]["cohorts"]["train"]["table"]["auto"]["macro_auc"]
+    assert headline["estimate"] > 0.75
+    assert headline["low"] < headline["estimate"] < headline["high"]
+    assert results["audit"]["status"] in ("PASS", "WARN")
+    assert any(row["quantity"].startswith("apparent") for row in results["ledger"])
+
+
+def test_predictions_are_nested_and_by_patient(table_run: Path) -> None:
+    table = pd.read_parquet(table_run / "predictions.parquet")
+    assert list(table.columns[:8]) == [
+        "patient_id", "vertebra", "cohort", "recipe", "arm", "model", "fold", "y_true"
+    ]  # fmt: skip
+    nested = table[(table["cohort"] == "train") & (table["model"] == "auto") & (table["recipe"] == "sound")]
+    assert (nested["fold"] >= 0).all()
+    assert not nested["patient_id"].duplicated().any()
+    p = table[["p_0", "p_1", "p_2"]].to_numpy()
+    assert np.allclose(p.sum(axis=1), 1)
+
+
+def test_bad_cases_are_set_aside_by_name(phantom_run: Path) -> None:
+    aside = pd.read_csv(phantom_run / "quarantine.csv")
+    assert sorted(error.split()[0] for error in aside["error"]) == ["E_FILE_MISSING", "E_MASK_EMPTY", "E_MASK_GRID"]
+    moved = aside["error"][aside["error"].str.startswith("E_MASK_GRID")].iloc[0]
+    assert "origin is 3.0 mm off the CT's along z" in moved
+    cases = pd.read_parquet(phantom_run / "cases.parquet")
+    assert len(cases) == 37
+    assert (
+        "3 cases" in (phantom_run / "report.html").read_text()
+        or "set aside" in (phantom_run / "report.html").read_text()
+    )
+
+
+def test_report_of_a_phantom_says_what_it_is(phantom_run: Path) -> None:
+    page = (phantom_run / "report.html").read_text()
+    for words in ("synthetic", "andom network", "Research use only", "not a medical device", "Grad-CAM"):
+        assert words in page
+    assert 'src="http' not in page
+
+
+def test_a_bundle_verifies_and_predicts(
+    phantom_run: Path, phantom_cohort: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = phantom_run / "bundle"
+    assert ovfrad("verify", bundle) == 0
+    case = pd.read_csv(phantom_cohort / "cases.csv").query("cohort == 'prospective'").iloc[0]
+    files = (phantom_cohort / case["ct"], phantom_cohort / case["mask"])
+    where = ("--vertebra", case["vertebra"], "--scheme", case["mask_scheme"])
+    capsys.readouterr()
+    assert ovfrad("predict", bundle, *files, *where, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) >= {"class", "probabilities", "set", "in_scope", "flags", "not_seen", "warnings"}
+    assert sum(told["probabilities"].values()) == pytest.approx(1)
+    table = pd.read_parquet(phantom_run / "predictions.parquet")
+    keys = {"cohort": "prospective", "arm": "random", "model": "auto", "patient_id": case["patient_id"],
+            "vertebra": case["vertebra"]}  # fmt: skip
+    own = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
+    assert list(told["probabilities"].values()) == pytest.approx(own[["p_0", "p_1", "p_2"]].iloc[0].tolist(), abs=1e-5)
+
+
+def test_a_bundle_holds_no_pickle_and_no_patient(phantom_run: Path) -> None:
+    cases = pd.read_parquet(phantom_run / "cases.parquet")
+    patients = set(cases.index.get_level_values("patient_id"))
+    for file in (phantom_run / "bundle").rglob("*"):
+        assert file.suffix in ("", ".json", ".yaml", ".md", ".skops", ".gz")
+        if file.suffix in (".json", ".yaml", ".md"):
+            text = file.read_text()
+            assert [patient for patient in patients if patient in text] == []
+
+
+def test_a_changed_bundle_is_refused(table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    bundle = tmp_path / "bundle"
+    shutil.copytree(table_run / "bundle", bundle)
+    with (bundle / "model.skops").open("ab") as file:
+        file.write(b"x")
+    assert ovfrad("verify", bundle) == 2
+    assert "E_BUNDLE_HASH bundle: model.skops was changed" in capsys.readouterr().err
+    (bundle / "scope.json").unlink()
+    assert ovfrad("verify", bundle) == 2
+
+
+def test_predict_a_table(table_run: Path, tmp_path: Path) -> None:
+    source = table_run.parent / "table.csv"
+    out = tmp_path / "new" / "predicted.csv"
+    assert ovfrad("predict", table_run / "bundle", source, "--out", out) == 0
+    table = pd.read_csv(out)
+    assert len(table) == 90
+    assert np.allclose(table[["p_0", "p_1", "p_2"]].sum(axis=1), 1)
+    assert set(table["class"]) <= {"mild", "moderate", "severe"}
+
+
+def test_steps_can_be_run_again_alone(table_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = json.loads((table_run / "results.json").read_text())
+    assert ovfrad("evaluate", table_run) == 0
+    assert json.loads((table_run / "results.json").read_text()) == before
+    assert ovfrad("explain", table_run, "--model", "DT") == 0
+    assert ovfrad("explain", table_run, "--model", "RF") == 2
+    assert "E_MODEL run: has no model 'RF'; choose one of LR, DT" in capsys.readouterr().err
+    assert ovfrad("explain", table_run) == 0
+    assert ovfrad("report", table_run) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(table_run / "report.html")
+
+
+def test_the_same_study_gives_the_same_numbers(table_run: Path, tmp_path: Path) -> None:
+    from .conftest import write_table  # type: ignore[import-not-found]
+
+    assert ovfrad("fit", write_table(tmp_path), "--out", tmp_path / "run") == 0
+    first, second = (pd.read_parquet(run / "predictions.parquet") for run in (table_run, tmp_path / "run"))
+    first = first[first["recipe"] == "sound"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, second.reset_index(drop=True))
+
+
+def test_two_runs_in_one_folder_are_kept_apart(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with folder.owned(), pytest.raises(InputError, match="E_RUN_BUSY run: another run is writing here"):
+        with RunFolder(tmp_path / "run").owned():
+            pass
+    with folder.owned():
+        pass
+
+
+def test_nothing_is_half_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_json("a.json", {"n": 1})
+
+    def broken(path: Path) -> None:
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match="E_WRITE a.json: cannot be written .No space left on device"):
+        folder.replace("a.json", broken)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+    assert folder.read_json("a.json") == {"n": 1}
