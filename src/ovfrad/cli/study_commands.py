@@ -198,7 +198,8 @@ def _finish(path: Path, quarantined: int, audit_status: str | None, strict: bool
     import sys
 
     if quarantined:
-        print(f"{quarantined} cases were set aside; see quarantine.csv", file=sys.stderr)
+        cases = "1 case was" if quarantined == 1 else f"{quarantined} cases were"
+        print(f"{cases} set aside; see quarantine.csv", file=sys.stderr)
     print(path)
     if strict and audit_status == "FAIL":
         return AUDIT_FAILED

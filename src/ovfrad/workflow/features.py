@@ -198,6 +198,11 @@ def _cases(cases: pd.DataFrame, good: list[one.CaseFeatures]) -> pd.DataFrame:
     return cases.loc[facts.index].join(facts, rsuffix="_image")
 
 
+def without_shuffled(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the readers alone."""
+    return table[table.index.get_level_values("reader") != one.SHUFFLED]
+
+
 def check_duplicates(study: Study, cases: pd.DataFrame) -> list[dict[str, Any]]:
     """Pairs of cases with the same voxels; between two cohorts that is an error (A4)."""
     if "voxels" not in cases:

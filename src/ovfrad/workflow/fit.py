@@ -24,8 +24,7 @@ from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
 from ovfrad.study.load import batch_column, clinical_columns
-from ovfrad.workflow.case import SHUFFLED
-from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study
+from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study, without_shuffled
 from ovfrad.workflow.folder import Progress, RunFolder
 
 RECIPES = ("sound", "paper")
@@ -243,6 +242,7 @@ def _fit_arms(
     for recipe, study in studies.items():
         cohorts = {cohort: part for (of, cohort), part in rows.items() if of == recipe and cohort != "train"}
         for arm in arms_of(study):
+            progress(f"fit {recipe} / {arm}", 0, study.settings.models.outer_folds + 1)
             outcomes[recipe, arm] = engine.run(
                 rows[recipe, "train"],
                 procedure_of(study, arm),
@@ -275,8 +275,8 @@ def _write(fitted: FittedStudy) -> None:
     folder.write_table("cases.parquet", stored)
     first = next(iter(features.tables))
     for kind, table in features.tables.items():
-        readers = table[table.index.get_level_values("reader") != SHUFFLED]
-        folder.write_table("features.parquet" if kind == first else f"features_{kind}.parquet", readers)
+        name = "features.parquet" if kind == first else f"features_{kind}.parquet"
+        folder.write_table(name, without_shuffled(table))
     folder.write_table("predictions.parquet", pd.concat([o.predictions for o in fitted.outcomes.values()]))
     folder.write_table("quarantine.csv", features.quarantine)
     folder.write_json("run.json", fitted.run)

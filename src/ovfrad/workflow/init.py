@@ -18,6 +18,9 @@ _MASK_WORDS = frozenset({"mask", "masks", "msk", "seg", "segmentation", "label",
 _CT_WORDS = frozenset({"ct", "image", "img", "volume", "dicom", "scan", "series"})
 _SECOND = frozenset({"reader2", "r2"})
 
+#: Below so many patients none is set aside: the nested estimate on all of them says more.
+FEW = 50
+
 STUDY = """\
 # A study of osteoporotic vertebral fractures on CT. `ovfrad study schema` lists every setting; those left out have
 # the defaults of the recipe. Next: fill the column {column} in cases.csv, then `ovfrad check .` and `ovfrad run .`
@@ -57,12 +60,14 @@ def initialise(folder: Path, images: Path | None) -> tuple[Path, int]:
     root = folder.resolve()
     outside = any(not Path(row[name]).is_relative_to(root) for row in rows for name in ("ct", "mask"))
     patients = len({row["patient_id"] for row in rows})
-    folds = 5 if not rows or patients >= 50 else 2
+    few = 0 < patients < FEW
+    for row in rows if few else []:
+        row["cohort"] = "train"
     run = RunFolder(folder)
     run.replace("cases.csv", lambda path: path.write_text(_csv(rows, root), encoding="utf-8"))
     text = STUDY.format(
         name=re.sub(r"[^A-Za-z0-9._-]", "_", root.name).lstrip("._-")[:60] or "study",
-        column="astlof_class", outside=str(outside).lower(), folds=folds,
+        column="astlof_class", outside=str(outside).lower(), folds=2 if few else 5,
     )  # fmt: skip
     return run.replace("study.yaml", lambda path: path.write_text(text, encoding="utf-8")), len(rows)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ovfrad.study import load as load_study
 from ovfrad.workflow.evaluate import evaluate_run
 from ovfrad.workflow.explain import explain_run
-from ovfrad.workflow.features import extract_study
+from ovfrad.workflow.features import extract_study, without_shuffled
 from ovfrad.workflow.fit import FittedStudy, fit_study, load_recipes
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.honesty import audit_study
@@ -53,7 +53,7 @@ def features_only(path: Path, out: Path | None, recipe: str | None, progress: Pr
     folder = RunFolder(target.parent)
     with folder.owned():
         features = extract_study(study, folder, (study.settings.radiomics,), progress)
-        table = next(iter(features.tables.values()))
+        table = without_shuffled(next(iter(features.tables.values())))
         folder.write_table(target.name, table if target.suffix == ".parquet" else table.reset_index())
         folder.write_table("quarantine.csv", features.quarantine)
     return target, len(features.quarantine)
