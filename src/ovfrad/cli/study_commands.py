@@ -35,7 +35,7 @@ app.add_typer(study_app, name="study")
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the demonstration.")] = Path("demo"),
-    vertebrae: Annotated[int, typer.Option(min=40, max=2000, help="Vertebrae of the phantom cohort.")] = 130,
+    vertebrae: Annotated[int, typer.Option(min=40, max=2000, help="Vertebrae of the phantom cohort.")] = 200,
     seed: Seed = 0,
     weights: Annotated[list[str] | None, typer.Option(metavar="ARM=FILE", help="Weights of a deep arm.")] = None,
 ) -> int:

@@ -19,7 +19,7 @@ from ovfrad.study.settings import Deep, Imaging, Radiomics
 #: "Reader" of the features whose voxels were shuffled inside the mask.
 SHUFFLED = "shuffled"
 #: Raised whenever the same files and settings would give other numbers than before.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def run_case(task: CaseTask) -> CaseFeatures:
             result = _extract(task)
         except InputError as error:
             return CaseFeatures(case, error=str(error))
-    told = [f"{task.case_id}: {w.message}" for w in caught if issubclass(w.category, InputWarning)]
-    result.warnings.extend(told)
+    told = [str(w.message) for w in caught if issubclass(w.category, InputWarning)]
+    result.warnings.extend(dict.fromkeys(told))
     return result
 
 

@@ -38,14 +38,15 @@ class StudyFeatures:
         patient_id, vertebra, error.
     weights : dict
         Arm -> {description, layout, sha256}.
-    warnings : list of str
+    warnings : list of (str, str)
+        Case and line.
     """
 
     tables: dict[str, pd.DataFrame]
     cases: pd.DataFrame
     quarantine: pd.DataFrame
     weights: dict[str, dict[str, Any]]
-    warnings: list[str]
+    warnings: list[tuple[str, str]]
 
     def of(self, settings: StudySettings) -> pd.DataFrame:
         """Table of a recipe's settings."""
@@ -77,7 +78,7 @@ def extract_study(
             [(*r.case, r.error) for r in results if r.error is not None], columns=["patient_id", "vertebra", "error"]
         ),
         weights=weights,
-        warnings=[line for result in good for line in result.warnings],
+        warnings=[(" ".join(result.case), line) for result in good for line in result.warnings],
     )
 
 
@@ -195,7 +196,25 @@ def _cases(cases: pd.DataFrame, good: list[one.CaseFeatures]) -> pd.DataFrame:
         [{**result.facts, "voxels": result.voxels} for result in good],
         index=pd.MultiIndex.from_tuples([result.case for result in good], names=READERS[:2]),
     )
-    return cases.loc[facts.index].join(facts, rsuffix="_image")
+    return cases.loc[facts.index].join(facts.rename(columns={c: f"{c}_image" for c in facts if c in cases}))
+
+
+def in_short(warnings: list[tuple[str, str]]) -> list[str]:
+    """Warnings of cases, those of one code in one line with their number and the first of them.
+
+    >>> in_short([("P1 L1", "W_BINS P1 L1: 9 bins; few"), ("P2 L1", "W_BINS P2 L1: 8 bins; few")])
+    ['W_BINS 2 cases, first P1 L1: 9 bins; few']
+    """
+    by_code: dict[str, list[tuple[str, str]]] = {}
+    for case, line in warnings:
+        by_code.setdefault(line.split(" ", 1)[0], []).append((case, line))
+    lines = []
+    for code, told in by_code.items():
+        cases = list(dict.fromkeys(case for case, _ in told))
+        _, _, rest = told[0][1].partition(": ")
+        who = cases[0] if len(cases) == 1 else f"{len(cases)} cases, first {cases[0]}"
+        lines.append(f"{code} {who}: {rest}")
+    return lines
 
 
 def without_shuffled(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
 from ovfrad.study.load import batch_column, clinical_columns
-from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study, without_shuffled
+from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study, in_short, without_shuffled
 from ovfrad.workflow.folder import Progress, RunFolder
 
 RECIPES = ("sound", "paper")
@@ -99,10 +99,15 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
             if (features.cases["cohort"] == cohort).any()
         }
         outcomes = _fit_arms(studies, rows, folder, progress, jobs)
-    told = list(dict.fromkeys([*features.warnings, *(str(w.message) for w in caught)]))
+    told = list(dict.fromkeys([*in_short(features.warnings), *(str(w.message) for w in caught)]))
     for line in told:
         warnings.warn(line, InputWarning, stacklevel=2)
-    run |= {"weights": features.weights, "warnings": told, "fit_seconds": round(time.monotonic() - started, 1)}
+    run |= {
+        "weights": features.weights,
+        "warnings": told,
+        "case_warnings": features.warnings,
+        "fit_seconds": round(time.monotonic() - started, 1),
+    }
     fitted = FittedStudy(studies, features, outcomes, rows, folder, run)
     _write(fitted)
     return fitted
