@@ -76,11 +76,13 @@ def table(
     return Block("table", title=title, text=note, table=frame, name=name, folded=folded)
 
 
-def figure(drawn: bool, name: str, title: str, note: str = "", alt: str = "", otherwise: str = "") -> Block:
+def figure(
+    drawn: bool, name: str, title: str, note: str = "", alt: str = "", otherwise: str = "", folded: bool = False
+) -> Block:
     """Return a figure, or the sentence `otherwise` when it was not drawn."""
     if not drawn:
         return absent(otherwise)
-    return Block("figure", title=title, text=note, name=name, alt=alt or title)
+    return Block("figure", title=title, text=note, name=name, alt=alt or title, folded=folded)
 
 
 #: Parts that need images, in words.

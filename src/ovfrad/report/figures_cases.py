@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovfrad.report.inputs import MontageCase, ReportInput
+from ovfrad.report.inputs import ReportInput
+from ovfrad.report.parts import MontageCase
 from ovfrad.report.style import CONTOUR, GREY, INK, WIDTH, drawable, new_figure
 from ovfrad.report.table_one import flow_numbers
 from ovfrad.report.words import cohort_name, plural
@@ -103,11 +104,12 @@ def montage(data: ReportInput, most: int = 6) -> Figure | None:
         title = f"{drawable(case.case_id, 24)} · {cohort} · {drawable(case.label, 26)}"
         part.suptitle(title, fontsize=7, x=0.02, ha="left")
         for axes, plane in zip(part.subplots(1, 3), PLANES, strict=True):
-            _section(axes, case, plane)
+            plane_picture(axes, case, plane)
     return figure
 
 
-def _section(axes: Axes, case: MontageCase, plane: str) -> None:
+def plane_picture(axes: Axes, case: MontageCase, plane: str) -> None:
+    """One section in grey, the mask outlined, with a bar of 20 mm; nothing where the plane is absent."""
     axes.set_facecolor("black")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -155,6 +157,7 @@ def _surface(axes: Any, triangles: np.ndarray, vertices: np.ndarray, elevation: 
 
     light = LightSource(azdeg=azimuth + 330, altdeg=50)
     body = Poly3DCollection(_outward(triangles), facecolors="#DCC9A0", shade=True, lightsource=light, linewidths=0)
+    body.set_antialiased(False)
     body.set_rasterized(True)
     axes.add_collection3d(body)
     low, high = vertices.min(axis=0), vertices.max(axis=0)

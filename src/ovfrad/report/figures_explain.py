@@ -1,4 +1,4 @@
-"""Figures of the explanations: SHAP bar, beeswarm, decision plot; nomogram (METHODS H1, H2; paper Fig 7, 8)."""
+"""Figures of the explanations: SHAP bar, beeswarm, decision plot, waterfall; nomogram (H1, H2; paper Fig 7, 8)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ovfrad.explanation.importance import waterfall
 from ovfrad.explanation.nomogram import Nomogram
-from ovfrad.report.inputs import ReportInput, Shap
-from ovfrad.report.style import INK, PALE, colour, drawable, grid, line, new_figure, shared_xlabel
+from ovfrad.report.inputs import ReportInput
+from ovfrad.report.parts import Shap
+from ovfrad.report.style import GREY, INK, PALE, colour, drawable, few_ticks, grid, line, new_figure, shared_xlabel
 from ovfrad.report.words import class_name, feature_name
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def shap_beeswarm(data: ReportInput) -> Figure | None:
             x = shap.table.values[:, j, k]
             shade = colours(_ranks(shap.table.X[:, j]))
             axes.scatter(x, row + swarm(x), c=shade, s=3.5, linewidths=0, rasterized=True)
-        axes.locator_params(axis="x", nbins=3)
+        few_ticks(axes)
         axes.axvline(0, color=INK, lw=0.7)
         axes.set_title(drawable(class_name(k, data.classes, data.outcome), 26).replace(" (", "\n(", 1), fontsize=8.5)
         grid(axes, "x")
@@ -164,6 +166,59 @@ def _decision_panel(axes: Axes, shap: Shap, row: int, order: np.ndarray, data: R
     axes.set_title(f"{drawable(shap.case_ids[row], 22)}{true}", fontsize=8)
     axes.set_ylim(-0.6, len(order) + 0.7)
     grid(axes)
+
+
+def waterfall_case(shap: Shap) -> tuple[int, int]:
+    """Row and class of the waterfall: the last of the decision plots, and the class of that case."""
+    row = decision_cases(shap)[-1]
+    if shap.table.output.shape[1] == 2:
+        return row, 1
+    return row, int(np.argmax(shap.table.output[row]) if shap.y_true is None else shap.y_true[row])
+
+
+def shap_waterfall(data: ReportInput) -> Figure | None:
+    """Waterfall of one case: from the base to the output for its class, the smallest steps first (H1)."""
+    shap = data.shap
+    if shap is None or not decision_cases(shap):
+        return None
+    row, k = waterfall_case(shap)
+    steps = waterfall(shap.table, row, k, MOST - 5)
+    figure = new_figure(1.2 + 0.24 * len(steps), 6.2)
+    axes = figure.subplots()
+    for place, (_, step) in enumerate(steps.iterrows()):
+        _waterfall_step(axes, place, step["start"], step["end"])
+    low, high = axes.get_xlim()
+    axes.set_xlim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    names = [drawable(feature_name(name), 40) for name in steps["feature"]]
+    axes.set_yticks(range(len(steps)), names)
+    _waterfall_end(axes, shap.table.base[k], "base", -0.95)
+    _waterfall_end(axes, shap.table.output[row, k], "output", len(steps) - 0.05)
+    axes.set_ylim(-1.3, len(steps) + 0.3)
+    name = drawable(class_name(k, data.classes, data.outcome), 30)
+    axes.set_title(f"{drawable(shap.case_ids[row], 24)}: output for {name}")
+    axes.set_xlabel(f"{output_words(shap).capitalize()} for {name}")
+    axes.tick_params(axis="y", length=0)
+    grid(axes, "x")
+    return figure
+
+
+def _waterfall_end(axes: Axes, x: float, words: str, y: float) -> None:
+    """Dotted line at the base or the output, its name on the side with more room."""
+    left = x > np.mean(axes.get_xlim())
+    axes.axvline(x, color=INK, lw=0.8, ls=":", zorder=0)
+    axes.text(x, y, f" {words} {x:.3g} ", fontsize=7, va="center", ha="right" if left else "left")
+
+
+def _waterfall_step(axes: Axes, place: int, start: float, end: float) -> None:
+    """One bar from `start` to `end`, its size beside it; up magenta, down blue as in the beeswarm."""
+    shade = _LOW_TO_HIGH[2] if end >= start else _LOW_TO_HIGH[0]
+    axes.barh(place, end - start, left=start, height=0.62, color=shade)
+    axes.plot([start, start], [place - 0.69, place + 0.31], color=GREY, lw=0.6)
+    words = f"{end - start:+.2g}".replace("-", "−")
+    right = end >= start
+    offset = (3, 0) if right else (-3, 0)
+    ha = "left" if right else "right"
+    axes.annotate(words, (end, place), offset, textcoords="offset points", ha=ha, va="center", fontsize=6.8)
 
 
 def nomogram(chart: Nomogram) -> Figure:

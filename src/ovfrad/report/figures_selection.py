@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ovfrad.report.inputs import SelectionTrace
+from ovfrad.report.parts import SelectionTrace
 from ovfrad.report.style import GREY, INK, drawable, grid, new_figure
 from ovfrad.report.words import feature_name
 

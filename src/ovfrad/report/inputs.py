@@ -6,159 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from ovfrad.explanation.nomogram import Nomograms
-from ovfrad.explanation.shap import ShapTable
-from ovfrad.selection.fused import FusedFeatures
+from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, Weights
 
-#: Steps of the learned chain, in the words of the report.
-STEPS = {
-    "radiomics": "radiomics features",
-    "icc": "after the ICC of two readers",
-    "spearman": "after the Spearman filter",
-    "lasso": "after the LASSO",
-    "prune": "after pruning correlated features",
-    "deep": "deep features",
-    "pca": "principal components of the deep features",
-    "fusion": "radiomics and deep together",
-    "fused": "fused set, after the second LASSO",
-}
 #: Cohorts in the order of the paper; `train` is the nested, out-of-fold estimate.
 COHORTS = ("train", "internal", "external", "prospective")
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Where the network of one deep arm came from (METHODS D2).
-
-    Attributes
-    ----------
-    kind : {"file", "random", "none"}
-        A weights file of the user, a seeded random network, or no deep features at all.
-    description : str
-        One line, for example the file's name and layout.
-    sha256 : str
-        Hash of the file or of the random parameters; empty for `none`.
-    """
-
-    kind: Literal["file", "random", "none"]
-    description: str = ""
-    sha256: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class SelectionTrace:
-    """How the features of one arm were chosen on the whole training cohort (E2 to E8).
-
-    Attributes
-    ----------
-    counts : sequence of (str, int)
-        Name of each step and the number of features left after it.
-    coefficients : mapping of str to float
-        Rad-score coefficient per z-scored feature.
-    path : DataFrame, optional
-        Coefficients (columns: features) at each penalty (index), as `RadScore.path` gives it.
-    cv_curve : DataFrame, optional
-        Columns `mean`, `se`, `chosen` at each penalty (index), as `RadScore.cv_curve` gives it.
-    rule : str
-        Rule that chose the penalty: `1se` or `min`.
-    frequency : mapping of str to float, optional
-        Share of outer folds (0 to 1) in which each feature was kept.
-    """
-
-    counts: Sequence[tuple[str, int]] = ()
-    coefficients: Mapping[str, float] = field(default_factory=dict)
-    path: pd.DataFrame | None = None
-    cv_curve: pd.DataFrame | None = None
-    rule: str = "1se"
-    frequency: Mapping[str, float] | None = None
-
-    @classmethod
-    def of(cls, chain: FusedFeatures, frequency: Mapping[str, float] | None = None) -> SelectionTrace:
-        """Return the trace of a fitted chain; an unordered outcome has no rad-score, and so no path."""
-        found = chain.trace_["counts"]
-        counts = [(words, found[step]) for step, words in STEPS.items() if found.get(step)]
-        score = chain.rad_score_
-        if score is None:
-            return cls(counts, frequency=frequency)
-        table = score.coefficients()
-        coefficients = dict(zip(table["feature"], table["coefficient"], strict=True))
-        return cls(counts, coefficients, score.path(), score.cv_curve(), score.rule, frequency)
-
-    @property
-    def chosen(self) -> float | None:
-        """Chosen penalty."""
-        if self.cv_curve is None or not self.cv_curve["chosen"].any():
-            return None
-        return float(self.cv_curve.index[self.cv_curve["chosen"].to_numpy(bool)][0])
-
-
-@dataclass(frozen=True, eq=False)
-class Shap:
-    """SHAP values of one model, and whose they are (H1).
-
-    Attributes
-    ----------
-    table : ShapTable
-        Additive values of n cases, p features, K classes.
-    case_ids : sequence of str, length n
-        Cases.
-    y_true : ndarray of shape (n,), optional
-        Class codes, for choosing one case per class.
-    model, cohort : str
-        What was explained, on which rows.
-    """
-
-    table: ShapTable
-    case_ids: Sequence[str]
-    y_true: np.ndarray | None = None
-    model: str = ""
-    cohort: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class MontageCase:
-    """Three sections through one vertebra, bone window.
-
-    Attributes
-    ----------
-    case_id, cohort, label : str
-        What is shown.
-    images : mapping of {"sagittal", "axial", "coronal"} to ndarray (rows, columns)
-        Window level 0..1; row 0 is drawn on top.
-    contours : mapping of the same keys to bool ndarray of the same shape
-        The mask in that section.
-    spacing_mm : float
-        Pixel side, mm.
-    """
-
-    case_id: str
-    cohort: str
-    label: str
-    images: Mapping[str, np.ndarray]
-    contours: Mapping[str, np.ndarray]
-    spacing_mm: float = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Mesh:
-    """Surface of one mask.
-
-    Attributes
-    ----------
-    vertices : ndarray of shape (n, 3)
-        x, y, z in LPS, mm.
-    faces : ndarray of shape (m, 3)
-        Vertex numbers of each triangle.
-    case_id : str
-        Whose mask.
-    """
-
-    vertices: np.ndarray
-    faces: np.ndarray
-    case_id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +50,8 @@ class ReportInput:
     predictions : DataFrame, optional
         Prediction table of DESIGN.md.
     results : mapping, optional
-        results.json: `recipes`, `headline`, `audit`, `ledger`, `comparisons`.
+        results.json: `recipes`, `headline`, `audit`, `ledger`, `comparisons`, `subgroups`, `within_center`,
+        `conformal`, `sample_size`.
     quarantine : DataFrame, optional
         Cases set aside, with the reason.
     excluded : DataFrame, optional
@@ -209,6 +64,8 @@ class ReportInput:
         Explanations and the picture of one mask.
     montage : sequence of MontageCase
         Pictures of a few vertebrae.
+    gallery : Gallery, optional
+        Cases on which two models disagree, or the surest errors of one.
     acquisition, agreement : DataFrame, optional
         Scanners and parameters by centre; agreement of the two readers per item.
     absent : mapping of part to sentence
@@ -239,6 +96,7 @@ class ReportInput:
     shap: Shap | None = None
     nomogram: Nomograms | None = None
     montage: Sequence[MontageCase] = ()
+    gallery: Gallery | None = None
     mesh: Mesh | None = None
     acquisition: pd.DataFrame | None = None
     agreement: pd.DataFrame | None = None

@@ -6,8 +6,10 @@ import pandas as pd
 
 from ovfrad.report.blocks import Block, Drawn, Section, absent, figure, table, text, why_absent
 from ovfrad.report.figures_selection import MOST
-from ovfrad.report.inputs import ReportInput, SelectionTrace
+from ovfrad.report.inputs import ReportInput
 from ovfrad.report.opening import opening
+from ovfrad.report.parts import SelectionTrace
+from ovfrad.report.sections_detail import detail
 from ovfrad.report.sections_results import calibration, explanation, performance
 from ovfrad.report.sections_run import differences, honesty, run_facts
 from ovfrad.report.style import slug
@@ -22,6 +24,7 @@ def sections(data: ReportInput, drawn: Drawn) -> list[Section]:
     return [
         *made,
         calibration(data, drawn),
+        detail(data, drawn),
         explanation(data, drawn),
         honesty(data),
         differences(data),

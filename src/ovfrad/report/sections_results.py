@@ -8,8 +8,10 @@ from ovfrad.explanation.importance import global_bar
 from ovfrad.explanation.nomogram import Nomogram, Nomograms
 from ovfrad.report.blocks import Block, Drawn, Section, absent, figure, table, text, why_absent
 from ovfrad.report.figures_explain import output_words
-from ovfrad.report.inputs import ReportInput, Shap
+from ovfrad.report.inputs import ReportInput
 from ovfrad.report.opening import comparison_words, headline_words
+from ovfrad.report.parts import Shap
+from ovfrad.report.sections_detail import conformal
 from ovfrad.report.table_results import (
     calibration_table,
     comparison_table,
@@ -107,6 +109,7 @@ def calibration(data: ReportInput, drawn: Drawn) -> Section:
             "A model helps at a threshold only where its line is above both others.",
             otherwise=f"Decision curves are {none}",
         ),
+        *conformal(data),
     ]
     return Section("calibration", "Calibration and decisions", blocks)
 
@@ -153,6 +156,12 @@ def _shap(data: ReportInput, drawn: Drawn) -> list[Block]:
             "shap_decision",
             "Decision plots: from the base (bottom) to the output (top), one case per class.",
             "Each case is the one of its class with the median output for that class.",
+        ),
+        figure(
+            "shap_waterfall" in drawn,
+            "shap_waterfall",
+            "Waterfall of the last of these cases: what each feature adds to the output for its class, from the base "
+            "(bottom) to the output (top).",
         ),
     ]
     return [

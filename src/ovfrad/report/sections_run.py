@@ -10,6 +10,7 @@ import pandas as pd
 
 from ovfrad.report.blocks import Block, Section, absent, table, text, why_absent
 from ovfrad.report.inputs import ReportInput
+from ovfrad.report.sections_detail import recipes, sizes
 from ovfrad.report.table_results import plain_table
 from ovfrad.report.words import duration
 
@@ -30,6 +31,8 @@ def honesty(data: ReportInput) -> Section:
             "Optimism ledger: the same model looked at in ways of decreasing optimism.",
             otherwise=why_absent(data, "ledger", "The optimism ledger is absent: it was left out of this run."),
         ),
+        *recipes(data),
+        *sizes(data),
     ]
     left_out = (data.settings.get("honesty") or {}).get("leave_out") if isinstance(data.settings, Mapping) else None
     if left_out:

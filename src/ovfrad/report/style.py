@@ -118,6 +118,28 @@ def grid(axes: Axes, axis: str = "both") -> None:
     axes.set_axisbelow(True)
 
 
+def few_ticks(axes: Axes) -> None:
+    """Three round ticks on x, 0 in the middle, short enough for a narrow panel at any scale."""
+    low, high = axes.get_xlim()
+    tick = round_below(0.8 * max(abs(low), abs(high)))
+    places = [x for x in (-tick, 0.0, tick) if low <= x <= high]
+    axes.set_xticks(places, [f"{x:g}".replace("-", "−") for x in places])
+    axes.set_xlim(low, high)
+
+
+def round_below(value: float) -> float:
+    """Largest number of one digit (or 1.5 times a power of ten) that is not above a positive value.
+
+    >>> [round_below(v) for v in (0.047, 0.0019, 1.0, 23.0)]
+    [0.04, 0.0015, 1.0, 20.0]
+    """
+    if not value > 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value) + 1e-12)
+    steps = np.array([1, 1.5, *range(2, 10)])
+    return float(f"{steps[steps * power <= value * (1 + 1e-9)].max() * power:.3g}")
+
+
 def shared_xlabel(figure: Figure, label: str) -> None:
     """One label below all panels; `save` puts it above the footer."""
     figure.supxlabel(label, fontsize=8.5, va="bottom")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@")
 _NUMBER = re.compile(r"-\d[\d.]*%?( \([\d. to-]+\)| \(no interval\))?")
 #: Figures with photographs or many points are written at this resolution to stay small.
-_PHOTO_DPI = {"roi_montage": 220, "mesh": 220}
+_PHOTO_DPI = {"roi_montage": 220, "gallery": 220, "mesh": 220}
 
 
 def write_report(data: ReportInput, folder: Path, progress: Callable[[str], Any] | None = None) -> Path:
@@ -76,7 +76,7 @@ def _move(made: Path, folder: Path) -> None:
 
 def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
     """Name and drawing of every figure that the input may allow."""
-    from ovfrad.report import figures_cases, figures_explain, figures_results, figures_selection
+    from ovfrad.report import figures_cases, figures_detail, figures_explain, figures_results, figures_selection
 
     for name in ("flow_chart", "montage", "mesh"):
         yield {"montage": "roi_montage"}.get(name, name), partial(getattr(figures_cases, name), data)
@@ -85,7 +85,9 @@ def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | Non
         yield f"rad_score_{slug(arm)}", partial(figures_selection.rad_score, trace)
     for name in ("roc", "all_models", "confusion", "reliability", "decision_curves"):
         yield name, partial(getattr(figures_results, name), data)
-    for name in ("shap_bar", "shap_beeswarm", "shap_decision"):
+    for name in ("subgroup_forest", "gallery"):
+        yield name, partial(getattr(figures_detail, name), data)
+    for name in ("shap_bar", "shap_beeswarm", "shap_decision", "shap_waterfall"):
         yield name, partial(getattr(figures_explain, name), data)
     for name, one in nomogram_names(data.nomogram) if data.nomogram is not None else ():
         yield name, partial(figures_explain.nomogram, one)

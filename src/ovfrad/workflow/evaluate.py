@@ -1,4 +1,4 @@
-"""From the prediction table to results.json: every model in every cohort, comparisons, ledger (METHODS F, G2)."""
+"""From the prediction table to results.json: every model in every cohort, comparisons, ledger (F, G2)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ovfrad.models.honesty import ledger
 from ovfrad.models.procedure import BEST
 from ovfrad.study.file import read_yaml, resolve
 from ovfrad.study.settings import StudySettings
+from ovfrad.workflow import detail
 from ovfrad.workflow.folder import Progress, RunFolder
 
 VALIDATED = ("train", "internal", "external", "prospective")
@@ -40,6 +41,7 @@ def evaluate_run(folder: RunFolder, progress: Progress) -> Path:
         "comparisons": comparisons(predictions, headline, settings),
         "ledger": ledger(predictions, **headline).to_dict("records"),
         "audit": folder.read_json("audit.json") if (folder / "audit.json").is_file() else None,
+        **_details(folder, predictions, headline, settings),
     }
     return folder.write_json("results.json", results)
 
@@ -47,6 +49,19 @@ def evaluate_run(folder: RunFolder, progress: Progress) -> Path:
 def settings_of(folder: RunFolder) -> StudySettings:
     """Settings a run was made with."""
     return resolve(read_yaml(folder.need("study.yaml")), folder / "study.yaml")
+
+
+def _details(folder: RunFolder, predictions: pd.DataFrame, headline: dict[str, str], settings: StudySettings) -> Block:
+    """Closer looks at the headline model (F6 to F8)."""
+    own = predictions[(predictions[list(headline)] == pd.Series(headline)).all(axis=1)]
+    cases, level = folder.read_table("cases.parquet"), settings.evaluation.level
+    counts = folder.read_json("selection.json")[f"{headline['recipe']}/{headline['arm']}"]["counts"]
+    return {
+        "subgroups": detail.subgroup_blocks(own, cases, level),
+        "within_center": detail.within_center_blocks(own, cases, level),
+        "conformal": detail.conformal_block(own, level, settings.outcome.ordered),
+        "sample_size": detail.sample_size_block(own, counts, level),
+    }
 
 
 def _recipes(predictions: pd.DataFrame, settings: StudySettings, progress: Progress) -> Block:

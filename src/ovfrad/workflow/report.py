@@ -13,8 +13,11 @@ from ovfrad.errors import InputError
 from ovfrad.evaluation.agreement import weighted_kappa
 from ovfrad.explanation.nomogram import Nomograms, build_nomograms
 from ovfrad.explanation.shap import ShapTable
-from ovfrad.radiomics.marching_cubes import mesh_triangles
-from ovfrad.report.inputs import STEPS, Mesh, MontageCase, ReportInput, SelectionTrace, Shap, Weights
+from ovfrad.report import gallery as choice
+from ovfrad.report.inputs import ReportInput
+from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, Weights, step_counts
+from ovfrad.report.surface import surface
+from ovfrad.report.words import class_name
 from ovfrad.study.recipes import DIFFERENCES
 from ovfrad.study.settings import StudySettings
 from ovfrad.workflow import case as one
@@ -31,6 +34,8 @@ NOT_YET = (
 )
 PICTURES_PER_CLASS = 2
 _ITEMS = ("morphology", "mri", "pain")
+#: Entries of run.json that have their own place in the report.
+_TOLD_ELSEWHERE = ("warnings", "weights", "excluded")
 
 
 def report_run(folder: RunFolder, progress: Progress) -> Path:
@@ -52,7 +57,7 @@ def report_run(folder: RunFolder, progress: Progress) -> Path:
 
 
 #: About how many figures a report has, for the progress bar.
-FIGURES = 17
+FIGURES = 20
 
 
 def gather(folder: RunFolder) -> ReportInput:
@@ -70,7 +75,7 @@ def gather(folder: RunFolder) -> ReportInput:
         classes=run["classes"],
         cases=cases.reset_index(),
         settings=settings.model_dump(mode="json"),
-        run={**{k: v for k, v in run.items() if k not in ("warnings", "weights")}, "version": run["ovfrad"]},
+        run={**{k: v for k, v in run.items() if k not in _TOLD_ELSEWHERE}, "version": run["ovfrad"]},
         warnings=run["warnings"],
         outcome=settings.outcome.column,
         ordered=settings.outcome.ordered,
@@ -84,10 +89,11 @@ def gather(folder: RunFolder) -> ReportInput:
         quarantine=pd.read_csv(folder / "quarantine.csv"),
         excluded=pd.DataFrame(run["excluded"], columns=["patient_id", "vertebra", "exclusion"]),
         recipe_differences=_differences(),
-        selection=_selection(folder, run["prespecified"]["headline"]["recipe"]),
+        selection=_selection(folder, run["prespecified"]["headline"]["recipe"], settings),
         shap=_shap(folder, explained),
         nomogram=_nomogram(folder, explained),
-        montage=_montage(cases, pictures, run["classes"]),
+        montage=_montage(cases, pictures, settings, run["classes"]),
+        gallery=_gallery(folder, cases, settings, run),
         mesh=_mesh(pictures, cases, settings.imaging.spacing_mm),
         acquisition=_acquisition(cases),
         agreement=_agreement(cases),
@@ -118,14 +124,14 @@ def _differences() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["setting", "paper", "sound", "why"])
 
 
-def _selection(folder: RunFolder, recipe: str) -> dict[str, SelectionTrace]:
+def _selection(folder: RunFolder, recipe: str, settings: StudySettings) -> dict[str, SelectionTrace]:
     """Selection of every arm of the headline's recipe."""
     traces = {}
     for key, stored in folder.read_json("selection.json").items():
         of, arm = key.split("/", 1)
         if of != recipe:
             continue
-        counts = [(words, stored["counts"][step]) for step, words in STEPS.items() if stored["counts"].get(step)]
+        counts = step_counts(stored, prune=settings.selection.prune_above is not None)
         score = stored.get("rad_score")
         if score is None:
             traces[arm] = SelectionTrace(counts, frequency=stored["frequency"])
@@ -168,24 +174,33 @@ def _nomogram(folder: RunFolder, explained: dict[str, Any]) -> Nomograms | None:
 
 
 def _pictures(folder: RunFolder, cases: pd.DataFrame) -> dict[tuple[str, str], one.CaseFeatures]:
-    """Stored results of the cases that the montage shows: the first of each class in training and validation."""
+    """Stored results of the cases that the montage shows: the first of each class, validation cohorts first."""
     shown = []
     for _, part in cases.groupby("y"):
         ranked = part.sort_values(
             "cohort", key=lambda c: c.map({"internal": 0, "external": 1}).fillna(2), kind="stable"
         )
         shown += list(ranked.index[:PICTURES_PER_CLASS])
-    keys = dict(zip(cases.index, cases["cache_key"], strict=True))
+    return _stored(folder, cases, shown)
+
+
+def _stored(
+    folder: RunFolder, cases: pd.DataFrame, wanted: list[tuple[str, str]]
+) -> dict[tuple[str, str], one.CaseFeatures]:
+    """Stored results of the wanted cases, those that the cache still has."""
     found = {}
-    for index in shown:
-        path = folder.cache / "cases" / f"{keys[index]}.npz"
+    for index in wanted:
+        path = folder.cache / "cases" / f"{cases.loc[index, 'cache_key']}.npz"
         if path.is_file():
             found[index] = one.load(path)
     return found
 
 
 def _montage(
-    cases: pd.DataFrame, pictures: dict[tuple[str, str], one.CaseFeatures], classes: list[str]
+    cases: pd.DataFrame,
+    pictures: dict[tuple[str, str], one.CaseFeatures],
+    settings: StudySettings,
+    classes: list[str],
 ) -> list[MontageCase]:
     shown = []
     for index, stored in pictures.items():
@@ -195,12 +210,24 @@ def _montage(
             MontageCase(
                 case_id=" ".join(index),
                 cohort=str(row["cohort"]),
-                label=f"class {classes[int(row['y'])]}",
+                label=class_name(int(row["y"]), classes, settings.outcome.column),
                 images={plane: stored.pictures[plane] / 255 for plane in planes},
                 contours={plane: stored.pictures[f"{plane}_mask"].astype(bool) for plane in planes},
+                spacing_mm=settings.imaging.spacing_mm,
             )
         )
     return shown
+
+
+def _gallery(folder: RunFolder, cases: pd.DataFrame, settings: StudySettings, run: dict[str, Any]) -> Gallery:
+    """Discordant cases of two arms, or the surest errors of one, with pictures where the cache has them (H3)."""
+    predictions, told = folder.read_table("predictions.parquet"), run["prespecified"]["headline"]
+    headline = (told["recipe"], told["arm"], told["model"])
+    rival = choice.rival_of(predictions, headline)
+    chosen = choice.choose_cases(predictions, headline, rival)
+    stored = _stored(folder, cases, list(chosen.index)) if settings.features is None else {}
+    pictures = dict(zip(stored, _montage(cases, stored, settings, run["classes"]), strict=True))
+    return Gallery(chosen, choice.rule_words(predictions, rival), *choice.names(headline, rival), pictures)
 
 
 def _mesh(pictures: dict[tuple[str, str], one.CaseFeatures], cases: pd.DataFrame, spacing_mm: float) -> Mesh | None:
@@ -209,8 +236,7 @@ def _mesh(pictures: dict[tuple[str, str], one.CaseFeatures], cases: pd.DataFrame
         return None
     index = max(pictures, key=lambda case: int(cases.loc[case, "y"]))
     mask = pictures[index].pictures["mask"].astype(bool)
-    corners = mesh_triangles(mask, (spacing_mm, spacing_mm, spacing_mm))[:, :, ::-1].reshape(-1, 3)
-    return Mesh(corners, np.arange(len(corners)).reshape(-1, 3), " ".join(index))
+    return Mesh(*surface(mask, spacing_mm), " ".join(index))
 
 
 def _acquisition(cases: pd.DataFrame) -> pd.DataFrame | None:
@@ -234,8 +260,8 @@ def _range(values: pd.Series) -> str:
         return "not stored"
     numbers = pd.to_numeric(known, errors="coerce")
     if numbers.notna().all():
-        low, high = numbers.min(), numbers.max()
-        return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+        low, high = f"{numbers.min():.3g}", f"{numbers.max():.3g}"
+        return low if low == high else f"{low} to {high}"
     return ", ".join(sorted(set(map(str, known))))
 
 
