@@ -24,6 +24,7 @@ from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
 from ovfrad.study.load import batch_column, clinical_columns
+from ovfrad.workflow.adapt import adapted
 from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study, in_short, without_shuffled
 from ovfrad.workflow.folder import Progress, RunFolder
 
@@ -248,7 +249,7 @@ def _fit_arms(
         cohorts = {cohort: part for (of, cohort), part in rows.items() if of == recipe and cohort != "train"}
         for arm in arms_of(study):
             progress(f"fit {recipe} / {arm}", 0, study.settings.models.outer_folds + 1)
-            outcomes[recipe, arm] = engine.run(
+            outcome = engine.run(
                 rows[recipe, "train"],
                 procedure_of(study, arm),
                 cohorts,
@@ -256,6 +257,8 @@ def _fit_arms(
                 progress=lambda step, done, total: progress(f"fit {step}", done, total),
                 store=folder.cache / "folds",
             )
+            adapt = study.settings.harmonisation.unseen == "adapt"
+            outcomes[recipe, arm] = adapted(outcome, cohorts) if adapt else outcome
     _check_headline(next(iter(studies.values())), outcomes)
     return outcomes
 
