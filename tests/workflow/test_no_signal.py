@@ -5,24 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from ovfrad.evaluation.folds import per_fold_macro_auc
 from ovfrad.models import engine
 from ovfrad.phantom.write import write_cohort
 from ovfrad.workflow.features import extract_study
-from ovfrad.workflow.fit import load_recipes, make_rows, procedure_of
+from ovfrad.workflow.fit import load_recipes
 from ovfrad.workflow.folder import RunFolder, silent
+from ovfrad.workflow.rows import make_rows, procedure_of
 
-SEEDS, VERTEBRAE = 10, 100
+SEEDS, VERTEBRAE = 10, 130
 
 
 def nested_auc(folder: Path, seed: int, signal: float, model: str = "auto", vertebrae: int = VERTEBRAE) -> float:
-    """Per-fold nested macro AUC of one model on a phantom cohort drawn for this, all of it taken as training."""
+    """Per-fold nested macro AUC of one model on the training cohort of a phantom drawn for this."""
     path = write_cohort(folder / f"{seed}-{signal}", vertebrae, seed, signal)
-    cases = pd.read_csv(path.parent / "cases.csv", dtype=str).assign(cohort="train")
-    cases.to_csv(path.parent / "cases.csv", index=False)
     study = next(iter(load_recipes(path, None).values()))
     features = extract_study(study, RunFolder(path.parent / "run"), (study.settings.radiomics,), silent)
     rows = make_rows(study.settings, features.cases, features.of(study.settings), "train")

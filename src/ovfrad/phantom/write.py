@@ -38,6 +38,7 @@ STUDY = """\
 # Drawn after Liu J et al., JMIR Med Inform 2025;13:e75665, Tables 1 and 2; pain is part of the label and in no image.
 # `ovfrad study show study.yaml` prints every setting with its default.
 name: phantom
+synthetic: true             # every output of a run says so
 seed: {seed}
 cases: cases.csv
 

@@ -102,6 +102,9 @@ class Selection(Section):
     """`selection:` ICC, Spearman, LASSO, PCA, fusion (E2 to E8)."""
 
     icc_min: float = Field(0.8, ge=0, le=1, description="least ICC(2,1) between readers")
+    one_reader: Literal["perturb", "off"] = Field(
+        "perturb", description="without a second reader: seeded perturbations"
+    )
     icc_bound: Literal["estimate", "lower"] = Field("estimate", description="which value must reach icc_min")
     spearman_max: float = Field(0.9, gt=0, le=1, description="largest |rho| of a kept pair")
     spearman_rule: Literal["degree", "order"] = Field("degree", description="most partners first, or column order")
@@ -161,6 +164,7 @@ class StudySettings(Section):
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", description="names the run folder")
     recipe: Literal["sound", "paper"] = Field("sound", description="defaults of every setting not given")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
+    synthetic: bool = Field(False, description="images of phantoms: every output says so")
     cases: str | None = Field(None, description="case table, CSV or Excel, relative to this file")
     features: str | None = Field(None, description="feature table to start from; images are not read")
     feature_columns: tuple[str, ...] | None = Field(

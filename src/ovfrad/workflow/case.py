@@ -14,10 +14,15 @@ import pandas as pd
 
 from ovfrad import __version__
 from ovfrad.errors import InputError, InputWarning
+from ovfrad.study import Study
 from ovfrad.study.settings import Deep, Imaging, Radiomics
 
 #: "Reader" of the features whose voxels were shuffled inside the mask.
 SHUFFLED = "shuffled"
+#: "Reader" of the features of a perturbed mask and image, where there is no second reader.
+PERTURBED = "perturbed"
+#: Patients whose regions are perturbed; the paper's number of patients with two readers.
+PERTURBED_PATIENTS = 30
 #: Raised whenever the same files and settings would give other numbers than before.
 CACHE_VERSION = 2
 
@@ -36,6 +41,7 @@ class CaseTask:
     imaging: Imaging
     radiomics: tuple[Radiomics, ...]
     deep: Deep
+    perturb: int | None = None
 
     @property
     def case_id(self) -> str:
@@ -46,7 +52,9 @@ class CaseTask:
         """Content hash of the files and of every setting that the result depends on."""
         settings = [self.imaging, *self.radiomics, self.deep]
         shown = [s.model_dump(mode="json", exclude={"arms"}) for s in settings]
-        sha = hashlib.sha256(json.dumps([CACHE_VERSION, __version__, self.label, self.label2, shown]).encode())
+        sha = hashlib.sha256(
+            json.dumps([CACHE_VERSION, __version__, self.label, self.label2, self.perturb, shown]).encode()
+        )
         for path in (self.ct, self.mask, self.mask2):
             sha.update(b"\0")
             for file in _files(path):
@@ -121,10 +129,9 @@ def _extract(task: CaseTask) -> CaseFeatures:
     rows[first.intensities] |= _radiomics(_shuffled(prepared), replace(task, radiomics=(first,)), SHUFFLED)[
         first.intensities
     ]
-    if task.mask2 is not None:
-        second = _read(task, task.mask2, task.label2)
-        for name, readers in _radiomics(imaging.prepare(second, task.imaging), task, "2").items():
-            rows[name].update(readers)
+    second, reader = _second(task, prepared)
+    for name, readers in _radiomics(second, task, reader).items() if second is not None else ():
+        rows[name].update(readers)
     inside = np.rint(prepared.ct.array[prepared.mask.array]).astype(np.int16)
     return CaseFeatures(
         (task.patient_id, task.vertebra),
@@ -134,6 +141,17 @@ def _extract(task: CaseTask) -> CaseFeatures:
         voxels=hashlib.sha256(inside.tobytes()).hexdigest(),
         facts=facts,
     )
+
+
+def _second(task: CaseTask, prepared: Any) -> tuple[Any, str]:
+    """The region as the second reader outlined it, or perturbed in its place; None where neither is wanted."""
+    from ovfrad import imaging, radiomics
+
+    if task.mask2 is not None:
+        return imaging.prepare(_read(task, task.mask2, task.label2), task.imaging), "2"
+    if task.perturb is not None:
+        return radiomics.perturb(prepared, np.random.default_rng(task.perturb)), PERTURBED
+    return None, ""
 
 
 def _read(task: CaseTask, mask: Path, label: int | None) -> Any:
@@ -207,15 +225,29 @@ def load(path: Path) -> CaseFeatures:
     )
 
 
-def tasks(cases: pd.DataFrame, imaging: Imaging, radiomics: tuple[Radiomics, ...], deep: Deep) -> list[CaseTask]:
-    """One task per row of a case table (`study.cases`)."""
+def tasks(study: Study, radiomics: tuple[Radiomics, ...]) -> list[CaseTask]:
+    """One task per case of a study."""
+    settings, perturbed = study.settings, _perturbed(study)
     return [
         CaseTask(
             patient_id, vertebra, row["ct"], row["mask"], _whole(row["mask_label"]), _path(row["mask_reader2"]),
-            _whole(row["mask_label_reader2"]), imaging, radiomics, deep,
+            _whole(row["mask_label_reader2"]), settings.imaging, radiomics, settings.deep,
+            perturbed.get((patient_id, vertebra)),
         )
-        for (patient_id, vertebra), row in cases.iterrows()
+        for (patient_id, vertebra), row in study.cases.iterrows()
     ]  # fmt: skip
+
+
+def _perturbed(study: Study) -> dict[tuple[str, str], int]:
+    """Cases to perturb and their seeds: one vertebra of up to 30 training patients, if there is no second reader."""
+    cases = study.cases
+    if cases["mask_reader2"].notna().any() or study.settings.selection.one_reader == "off":
+        return {}
+    training = cases[cases["cohort"] == "train"] if study.classes else cases
+    first = training[~training.index.get_level_values("patient_id").duplicated()].index.sort_values()
+    rng = np.random.default_rng(study.settings.seed)
+    chosen = rng.permutation(len(first))[:PERTURBED_PATIENTS]
+    return {first[n]: int(rng.integers(2**31)) for n in sorted(chosen)}
 
 
 def _whole(value: Any) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 from ovfrad.errors import InputError
 from ovfrad.study import Study
@@ -50,7 +49,7 @@ def _counts(study: Study) -> str:
 def _faults(study: Study, progress: Progress) -> list[str]:
     """One line per case that could not be read: missing files, and masks that do not fit their CT."""
     settings, faults = study.settings, []
-    tasks = one.tasks(study.cases, settings.imaging, (settings.radiomics,), settings.deep)
+    tasks = one.tasks(study, (settings.radiomics,))
     for done, task in enumerate(tasks, start=1):
         try:
             one.read_both(task)
@@ -73,8 +72,7 @@ def _cost(study: Study, recipes: int, bad: list[str]) -> list[str]:
 
 
 def _seconds_a_case(study: Study, bad: list[str]) -> float:
-    settings = study.settings
-    tasks: list[Any] = one.tasks(study.cases, settings.imaging, (settings.radiomics,), settings.deep)
+    tasks = one.tasks(study, (study.settings.radiomics,))
     good = next(task for task in tasks if not any(line.startswith(f"{task.case_id}: ") for line in bad))
     one.run_case(good)  # the first case also loads and compiles
     started = time.monotonic()

@@ -20,9 +20,9 @@ from ovfrad.models.rows import Rows
 from ovfrad.selection import FusedFeatures
 from ovfrad.study.settings import StudySettings
 from ovfrad.workflow.evaluate import settings_of
-from ovfrad.workflow.fit import make_rows
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.model import load_models
+from ovfrad.workflow.rows import make_rows
 
 #: Cases explained: enough for a beeswarm, few enough for sampling.
 MOST_CASES = 60

@@ -63,8 +63,7 @@ def extract_study(
         none = pd.DataFrame({"patient_id": [], "vertebra": [], "error": []})
         return StudyFeatures({"table": table}, study.cases, none, {}, [])
     backbones = {name: backbone_of(name, study) for name in study.settings.deep.arms}
-    settings = study.settings
-    tasks = one.tasks(study.cases, settings.imaging, radiomics, settings.deep)
+    tasks = one.tasks(study, radiomics)
     results = list(_run(tasks, folder, progress, processes))
     good = [result for result in results if result.error is None]
     if not good:

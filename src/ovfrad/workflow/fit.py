@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
-import platform
-import sys
 import time
 import warnings
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ovfrad import __version__
 from ovfrad.errors import InputError, InputWarning, warn
 from ovfrad.models import engine
-from ovfrad.models.procedure import BEST, OWN, Procedure
+from ovfrad.models.procedure import BEST
 from ovfrad.models.rows import Rows
-from ovfrad.study import Study, StudySettings
+from ovfrad.study import Study
 from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
-from ovfrad.study.load import batch_column, clinical_columns
 from ovfrad.workflow.adapt import adapted
+from ovfrad.workflow.case import PERTURBED
+from ovfrad.workflow.facts import facts, prespecification
 from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study, in_short, without_shuffled
 from ovfrad.workflow.folder import Progress, RunFolder
+from ovfrad.workflow.rows import arms_of, make_rows, procedure_of
 
 RECIPES = ("sound", "paper")
 
@@ -93,6 +91,9 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
         for pair in duplicates:
             warn("W_DUPLICATE", study.table, f"{' and '.join(pair['cases'])} have the same voxels", "they count as two")
         _check_still_whole(study, features)
+        if any(table.index.isin([PERTURBED], level="reader").any() for table in features.tables.values()):
+            fault = "no second reader; the ICC compares masks and images with seeded perturbations of themselves"
+            warn("W_ONE_READER", study.table, fault, "it says less than two readers would")
         rows = {
             (recipe, cohort): make_rows(one.settings, features.cases, features.of(one.settings), cohort)
             for recipe, one in studies.items()
@@ -114,53 +115,6 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
     return fitted
 
 
-def facts(study: Study) -> dict[str, Any]:
-    """Versions, machine and hashes that belong to every number of a run."""
-    from importlib.metadata import version
-
-    packages = (
-        "numpy",
-        "scipy",
-        "pandas",
-        "scikit-learn",
-        "xgboost-cpu",
-        "lightgbm",
-        "torch",
-        "SimpleITK",
-        "numba",
-        "shap",
-    )
-    known = {}
-    for name in packages:
-        try:
-            known[name] = version(name)
-        except ModuleNotFoundError:
-            continue
-    return {
-        "ovfrad": __version__,
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "packages": known,
-        "study": study.settings.name,
-        "study_sha256": study.sha256,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": "ovfrad " + " ".join(Path(a).name if os.sep in a else a for a in sys.argv[1:]),
-        "excluded": [(*case, str(reason)) for case, reason in study.excluded["exclusion"].items()],
-        "synthetic": (study.table.parent / "truth.csv").is_file(),
-    }
-
-
-def prespecification(study: Study) -> dict[str, Any]:
-    """What was fixed before the outcomes of a validation cohort were read (A8)."""
-    settings = study.settings
-    return {
-        "study_sha256": study.sha256,
-        "case_list_sha256": study.case_list_sha256,
-        "at": study.case_list_at,
-        "headline": {"recipe": settings.recipe, "arm": settings.headline_arm, "model": settings.models.headline.model},
-    }
-
-
 def _check_still_whole(study: Study, features: StudyFeatures) -> None:
     """Quarantine may have taken the last training case of a class."""
     training = features.cases[features.cases["cohort"] == "train"]
@@ -168,77 +122,6 @@ def _check_still_whole(study: Study, features: StudyFeatures) -> None:
         if not (training["y"] == code).any():
             fault = f"class {name} has no training case left after {len(features.quarantine)} were set aside"
             raise InputError("E_CLASS_TRAIN", study.table, fault, "correct the files named in quarantine.csv")
-
-
-def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame, cohort: str) -> Rows:
-    """Rows of one cohort.
-
-    Parameters
-    ----------
-    settings : StudySettings
-    cases : DataFrame
-        All cases, index (patient_id, vertebra), columns of the case table with `cohort` and `y`.
-    table : DataFrame
-        Features, index (patient_id, vertebra, reader).
-    cohort : str
-    """
-    part = cases[cases["cohort"] == cohort]
-    X, second = of_reader(table, "1").loc[part.index], of_reader(table, "2")
-    second = second.loc[second.index.isin(part.index)]
-    radiomics = [name for name in X.columns if not str(name).startswith("deep_")]
-    column, clinical = batch_column(settings, cases), clinical_columns(settings, cases)
-    return Rows(
-        X,
-        part["y"],
-        part.index.get_level_values("patient_id").to_numpy(dtype=object),
-        batch=None if column is None else part[column].to_numpy(dtype=object),
-        covariates=_covariates(part, settings.harmonisation.covariates),
-        reader2=second[radiomics] if len(second) else None,
-        clinical=part[clinical] if clinical else None,
-        center=part["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
-    )
-
-
-def of_reader(table: pd.DataFrame, reader: str) -> pd.DataFrame:
-    """Features of one reader, index (patient_id, vertebra)."""
-    return table[table.index.get_level_values("reader") == reader].droplevel("reader")
-
-
-def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | None:
-    if not names:
-        return None
-    for name in names:
-        if cases[name].isna().any():
-            fault = f"ComBat covariate {name} is empty in {int(cases[name].isna().sum())} cases"
-            raise InputError("E_CLINICAL_GAP", "cases", fault, "fill it, or take it out of harmonisation.covariates")
-    columns = {name: cases[name] if name == "age" else (cases[name] == "F").astype(float) for name in names}
-    return pd.DataFrame(columns, index=cases.index).astype(float)
-
-
-def procedure_of(study: Study, arm: str) -> Procedure:
-    """What the engine is told about one arm of a study."""
-    settings = study.settings
-    scored = settings.outcome.ordered or len(study.classes) == 2  # else there is no rad-score
-    own = [name for name in OWN if name != "rad_score" or scored]
-    return Procedure(
-        classes=study.classes,
-        names=(*settings.models.classifiers, *own),
-        models=settings.models,
-        harmonisation=settings.harmonisation,
-        selection=settings.selection,
-        ordered=settings.outcome.ordered,
-        arm=arm,
-        recipe=settings.recipe,
-        random_state=settings.seed,
-    )
-
-
-def arms_of(study: Study) -> list[str]:
-    """Arms of a study, the headline's first."""
-    first = study.settings.headline_arm
-    if study.features is not None:
-        return [first]
-    return [first, *(name for name in study.settings.deep.arms if name != first)]
 
 
 def _fit_arms(

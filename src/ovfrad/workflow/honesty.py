@@ -9,8 +9,9 @@ from ovfrad.evaluation.auc import macro_auc
 from ovfrad.models import honesty
 from ovfrad.models.honesty import Check
 from ovfrad.workflow.case import SHUFFLED
-from ovfrad.workflow.fit import FittedStudy, of_reader
+from ovfrad.workflow.fit import FittedStudy
 from ovfrad.workflow.folder import Progress
+from ovfrad.workflow.rows import of_reader
 
 #: Share of a run's time that label permutations may take (G1).
 SHARE = 0.2

@@ -1,0 +1,84 @@
+"""Rows and procedure of a study as the fold engine takes them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ovfrad.errors import InputError
+from ovfrad.models.procedure import OWN, Procedure
+from ovfrad.models.rows import Rows
+from ovfrad.study import Study, StudySettings
+from ovfrad.study.load import batch_column, clinical_columns
+from ovfrad.workflow.case import PERTURBED
+
+
+def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame, cohort: str) -> Rows:
+    """Rows of one cohort.
+
+    Parameters
+    ----------
+    settings : StudySettings
+    cases : DataFrame
+        All cases, index (patient_id, vertebra), columns of the case table with `cohort` and `y`.
+    table : DataFrame
+        Features, index (patient_id, vertebra, reader).
+    cohort : str
+    """
+    part = cases[cases["cohort"] == cohort]
+    X, second = of_reader(table, "1").loc[part.index], of_reader(table, "2")
+    second = second if len(second) else of_reader(table, PERTURBED)
+    second = second.loc[second.index.isin(part.index)]
+    radiomics = [name for name in X.columns if not str(name).startswith("deep_")]
+    column, clinical = batch_column(settings, cases), clinical_columns(settings, cases)
+    return Rows(
+        X,
+        part["y"],
+        part.index.get_level_values("patient_id").to_numpy(dtype=object),
+        batch=None if column is None else part[column].to_numpy(dtype=object),
+        covariates=_covariates(part, settings.harmonisation.covariates),
+        reader2=second[radiomics] if len(second) else None,
+        clinical=part[clinical] if clinical else None,
+        center=part["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
+    )
+
+
+def of_reader(table: pd.DataFrame, reader: str) -> pd.DataFrame:
+    """Features of one reader, index (patient_id, vertebra)."""
+    return table[table.index.get_level_values("reader") == reader].droplevel("reader")
+
+
+def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | None:
+    if not names:
+        return None
+    for name in names:
+        if cases[name].isna().any():
+            fault = f"ComBat covariate {name} is empty in {int(cases[name].isna().sum())} cases"
+            raise InputError("E_CLINICAL_GAP", "cases", fault, "fill it, or take it out of harmonisation.covariates")
+    columns = {name: cases[name] if name == "age" else (cases[name] == "F").astype(float) for name in names}
+    return pd.DataFrame(columns, index=cases.index).astype(float)
+
+
+def procedure_of(study: Study, arm: str) -> Procedure:
+    """What the engine is told about one arm of a study."""
+    settings = study.settings
+    scored = settings.outcome.ordered or len(study.classes) == 2  # else there is no rad-score
+    own = [name for name in OWN if name != "rad_score" or scored]
+    return Procedure(
+        classes=study.classes,
+        names=(*settings.models.classifiers, *own),
+        models=settings.models,
+        harmonisation=settings.harmonisation,
+        selection=settings.selection,
+        ordered=settings.outcome.ordered,
+        arm=arm,
+        recipe=settings.recipe,
+        random_state=settings.seed,
+    )
+
+
+def arms_of(study: Study) -> list[str]:
+    """Arms of a study, the headline's first."""
+    first = study.settings.headline_arm
+    if study.features is not None:
+        return [first]
+    return [first, *(name for name in study.settings.deep.arms if name != first)]
