@@ -12,7 +12,7 @@ from ovfrad.report.blocks import Block, Section, absent, table, text, why_absent
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.sections_detail import recipes, sizes
 from ovfrad.report.table_results import plain_table
-from ovfrad.report.words import duration
+from ovfrad.report.words import cohort_name, duration
 
 
 def honesty(data: ReportInput) -> Section:
@@ -26,7 +26,7 @@ def honesty(data: ReportInput) -> Section:
             plain_table(rows, 3), "audit", f"Honesty checks: {str(audit.get('status', '')).upper()}.", otherwise=none
         ),
         table(
-            plain_table(results.get("ledger")),
+            plain_table([_named(row) for row in results.get("ledger") or []]),
             "ledger",
             "Optimism ledger: the same model looked at in ways of decreasing optimism.",
             otherwise=why_absent(data, "ledger", "The optimism ledger is absent: it was left out of this run."),
@@ -38,6 +38,11 @@ def honesty(data: ReportInput) -> Section:
     if left_out:
         blocks.append(absent(f"Left out at the user's wish: {', '.join(left_out)}."))
     return Section("honesty", "Honesty checks", blocks)
+
+
+def _named(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the ledger with its cohort in words."""
+    return {key: cohort_name(value) if key == "cohort" else value for key, value in row.items()}
 
 
 def differences(data: ReportInput) -> Section:

@@ -47,14 +47,14 @@ def subgroup_table(data: ReportInput) -> pd.DataFrame | None:
     """Macro and class AUC of the headline model in each subgroup, with rows of each class."""
     rows = []
     for block in (data.results or {}).get("subgroups") or []:
-        row = {"Rows": ROWS_WORDS.get(block["rows"], block["rows"])}
-        row["Subgroup"] = f"{VARIABLE_WORDS.get(block['variable'], block['variable'])} {level_name(block['level'])}"
+        name, value = VARIABLE_WORDS.get(block["variable"], block["variable"]), level_name(block["level"])
+        row = {"Subgroup": f"{name}: {value}" if value else name, "Rows": ROWS_WORDS.get(block["rows"], block["rows"])}
         row["n (patients)"] = f"{block['n']} ({block['n_patients']})"
         row["n by class"] = " / ".join(map(str, block["counts"]))
         row["AUC macro"] = estimate(block.get("macro_auc"))
         for code, value in block.get("class_auc", {}).items():
             row[f"AUC {class_name(int(code), data.classes, '')}"] = estimate(value)
-        rows.append({name: text.strip() for name, text in row.items()})
+        rows.append(row)
     return pd.DataFrame(rows) if rows else None
 
 

@@ -84,7 +84,8 @@ def _block(lines: pd.DataFrame) -> Block:
     sizes = {"n": int(first["n"]), "n_patients": int(first["n_patients"])}
     block: Block = {**sizes, "counts": [int(n) for n in first["counts"].split("/")], "class_auc": {}}
     for _, line in lines.iterrows():
-        told = {"estimate": line["estimate"], "low": line["low"], "high": line["high"], "method": line["method"]}
+        numbers = {key: None if pd.isna(line[key]) else float(line[key]) for key in ("estimate", "low", "high")}
+        told = numbers | {"method": line["method"]}
         if line["metric"] == "macro_auc":
             block["macro_auc"] = told | sizes
         else:
