@@ -88,7 +88,7 @@ def _forest(axes: Axes, found: Mapping[Line, Block], lines: Sequence[Line], shad
 def gallery(data: ReportInput) -> Figure | None:
     """Sagittal and axial section of each case of the gallery, with the true class and what the models said."""
     found = data.gallery
-    if found is None or not found.pictures:
+    if found is None or not found.pictures or found.cases.empty:
         return None
     columns = _columns(found.cases)
     rows = max(map(len, columns))
