@@ -167,7 +167,7 @@ def test_sizes_in_words(detailed: ReportInput) -> None:
     assert table is not None and len(table) == 4
     rarest = (detailed.cases.query("cohort == 'train'")["y"] == 2).sum()
     assert f"rarest class ({rarest}) over the number of features" in words
-    assert f"{rarest / 33:.2f} for the 33 features in the fused set" in words
+    assert f"{rarest / 33:.2f} for the fused set (33)" in words
 
 
 def test_recipes_stand_side_by_side_each_with_its_own_model(full: ReportInput) -> None:

@@ -142,9 +142,7 @@ def _arm(arm: str, trace: SelectionTrace, drawn: Drawn) -> list[Block]:
     ]
     if rows:
         frame = pd.DataFrame(rows)
-        blocks.append(
-            table(frame, f"rad_score_{key}", f"Arm {arm}: all {len(rows)} coefficients of the rad-score.", folded=True)
-        )
+        blocks.append(table(frame, f"rad_score_{key}", f"Arm {arm}: every coefficient of the rad-score.", folded=True))
     return blocks
 
 

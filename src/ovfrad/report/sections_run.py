@@ -99,7 +99,7 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif key == "seconds":
             rows.append((f"{prefix}time", duration(value)))
         elif isinstance(value, (list, tuple)):
-            rows.append((name, ", ".join(map(str, value))))
+            rows += [(name, ", ".join(map(str, value)))] if value else []
         elif value is not None:
             rows.append((name, str(value)))
     return rows

@@ -124,9 +124,10 @@ def sample_size_table(data: ReportInput) -> pd.DataFrame | None:
 def sample_size_words(data: ReportInput) -> str:
     """Events per feature of the training rows, in one sentence."""
     found = (data.results or {}).get("sample_size") or {}
-    words = {"measured": "all measured", "dense": "after unsupervised filters and PCA", "fused": "in the fused set"}
+    words = {"measured": "all that were measured", "dense": "after filters blind to the outcome and PCA"}
+    words |= {"fused": "the fused set"}
     told = [
-        f"{unit_share(found['events_per_feature'][key])} for the {found['features'][key]:,} features {words[key]}"
+        f"{unit_share(found['events_per_feature'][key])} for {words[key]} ({found['features'][key]:,})"
         for key in words
         if known(found["events_per_feature"].get(key))
     ]
@@ -183,7 +184,10 @@ def gallery_table(data: ReportInput) -> pd.DataFrame | None:
     two = bool(data.gallery.theirs)
     rows = []
     for case, row in data.gallery.cases.iterrows():
-        told = {"Case": " ".join(map(str, case)).strip(), "Cohort": cohort_name(row["cohort"])}
+        told = {
+            "Case": " ".join(str(part) for part in case if part not in ("", "-")),
+            "Cohort": cohort_name(row["cohort"]),
+        }
         told["True class"] = _class(data, row["y_true"])
         for name, code, p in prediction_words(data, row, two):
             told[name] = f"{code} (p = {p})"
