@@ -270,3 +270,14 @@ def test_the_closer_looks_stand_in_the_page(detailed: ReportInput, tmp_path: Pat
         assert (tmp_path / "tables" / f"{name}.csv").is_file()
     for name in ("subgroup_forest", "gallery"):
         assert f'id="figure-{name}"' in text
+
+
+def test_gallery_with_one_direction_only() -> None:
+    """Ours is never the only one that is right: the cases of the other direction must survive the join."""
+    keys = {"vertebra": "L1", "cohort": "internal", "recipe": "sound", "model": "auto", "fold": -1, "y_true": 0}
+    ours = [{"patient_id": f"P{k}", "arm": "a", "p_0": 0.2 + 0.1 * k, "p_1": 0.8 - 0.1 * k} | keys for k in range(3)]
+    theirs = [row | {"arm": "b", "p_0": 0.9, "p_1": 0.1} for row in ours]
+    found = choose_cases(pd.DataFrame([*ours, *theirs]), ("sound", "a", "auto"), "b")
+    assert found["direction"].tolist() == ["theirs"] * 3
+    assert found["cohort"].tolist() == ["internal"] * 3
+    assert found.index.get_level_values("patient_id").tolist() == ["P0", "P1", "P2"]

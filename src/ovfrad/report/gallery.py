@@ -87,7 +87,8 @@ def choose_cases(
     other = table["theirs"] == table["y_true"]
     first = _first(table[right & ~other].assign(direction="ours"), most)
     turned = table[~right & other].assign(direction="theirs", gap=-table["gap"])
-    return pd.concat([first, _first(turned, most)])
+    parts = [part for part in (first, _first(turned, most)) if len(part)]  # pandas 3.1 blanks rows joined to none
+    return pd.concat(parts) if parts else first
 
 
 def _first(table: pd.DataFrame, most: int) -> pd.DataFrame:

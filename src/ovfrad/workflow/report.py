@@ -35,7 +35,7 @@ NOT_YET = (
 PICTURES_PER_CLASS = 2
 _ITEMS = ("morphology", "mri", "pain")
 #: Entries of run.json that have their own place in the report.
-_TOLD_ELSEWHERE = ("warnings", "weights", "excluded")
+_TOLD_ELSEWHERE = ("warnings", "case_warnings", "weights", "excluded")
 
 
 def report_run(folder: RunFolder, progress: Progress) -> Path:
