@@ -138,7 +138,7 @@ def test_evaluate_a_table_of_another_tool(tmp_path: Path, capsys: pytest.Capture
     out = capsys.readouterr().out.splitlines()
     assert out[-1].endswith("results.json")
     assert any(line.strip().startswith("macro AUC 0.") and "n = 50 of 50 patients" in line for line in out)
-    stored = json.loads((tmp_path / "out" / "results.json").read_text())
+    stored = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     assert set(stored["tables"]["predictions.csv"]["macro_auc"]) >= {"estimate", "low", "high", "method", "n"}
     table.write_text("patient_id,y_true,p_0,p_1\nP1,0,0.9,x\n")
     assert ovfrad("evaluate", table) == 2

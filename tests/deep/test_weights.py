@@ -62,7 +62,7 @@ def _shapes(state):
 def test_keys_and_shapes_are_those_of_torchvision_and_of_radimagenet(shared):
     ours = expected_shapes()
     for name, rename in (("torchvision", str), ("radimagenet_pytorch", _as_radimagenet)):
-        listed = json.loads((shared / "reference" / f"resnet50_keys_{name}.json").read_text())
+        listed = json.loads((shared / "reference" / f"resnet50_keys_{name}.json").read_text(encoding="utf-8"))
         listed = {key: tuple(shape) for key, shape in listed if not key.startswith("fc.")}
         assert listed == {rename(key): shape for key, shape in ours.items()}
 

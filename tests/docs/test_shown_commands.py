@@ -79,9 +79,9 @@ def _tables(folder: Path) -> None:
 def _fill(study: Path, classes: Path) -> None:
     """What the user does after `init`: fill the outcome; and here, fewer models."""
     cases = pd.read_csv(study / "cases.csv", dtype=str)
-    cases["astlof_class"] = classes.read_text().split()
+    cases["astlof_class"] = classes.read_text(encoding="utf-8").split()
     cases.to_csv(study / "cases.csv", index=False)
-    text = (study / "study.yaml").read_text()
+    text = (study / "study.yaml").read_text(encoding="utf-8")
     head, models = text.split("models:\n")
     (study / "study.yaml").write_text(f"{head}models:\n  classifiers: [LR, DT]\n{models}")
 
@@ -126,7 +126,7 @@ def test_the_demonstration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_make_targets_and_the_table_of_another_study(shared: Path, tmp_path: Path) -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for block in blocks(ROOT / "README.md", "sh"):
         for target in re.findall(r"^make (\S+)", block, flags=re.MULTILINE):
             assert f"\n{target}:" in makefile

@@ -52,7 +52,9 @@ def test_columns_are_those_of_the_case_table(study: Path) -> None:
 
 def test_everything_says_it_is_no_patient(study: Path) -> None:
     assert NOTE == "Synthetic phantom: it tests software, not patients."
-    assert NOTE in study.read_text() and NOTE in (study.parent / "README.txt").read_text()
+    assert NOTE in study.read_text(encoding="utf-8") and NOTE in (study.parent / "README.txt").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_images_and_masks_read_back_as_drawn(study: Path, cases: list[Case]) -> None:

@@ -264,7 +264,9 @@ def test_no_interval_is_said_once(full: ReportInput) -> None:
 
 
 def test_the_closer_looks_stand_in_the_page(detailed: ReportInput, tmp_path: Path) -> None:
-    text = write_report(replace(detailed, shap=None, nomogram=None, mesh=None, selection={}), tmp_path).read_text()
+    text = write_report(replace(detailed, shap=None, nomogram=None, mesh=None, selection={}), tmp_path).read_text(
+        encoding="utf-8"
+    )
     for name in ("subgroups", "within_center", "conformal_sets", "gallery", "sample_size"):
         assert f'id="table-{name}"' in text
         assert (tmp_path / "tables" / f"{name}.csv").is_file()
@@ -272,12 +274,13 @@ def test_the_closer_looks_stand_in_the_page(detailed: ReportInput, tmp_path: Pat
         assert f'id="figure-{name}"' in text
 
 
-def test_gallery_with_one_direction_only() -> None:
-    """Ours is never the only one that is right: the cases of the other direction must survive the join."""
+@pytest.mark.parametrize(("p_theirs", "cases"), [(0.9, ["P0", "P1", "P2"]), (0.1, [])])
+def test_gallery_with_one_direction_or_none(p_theirs: float, cases: list[str]) -> None:
+    """Ours is never right; the other arm always, or never either."""
     keys = {"vertebra": "L1", "cohort": "internal", "recipe": "sound", "model": "auto", "fold": -1, "y_true": 0}
     ours = [{"patient_id": f"P{k}", "arm": "a", "p_0": 0.2 + 0.1 * k, "p_1": 0.8 - 0.1 * k} | keys for k in range(3)]
-    theirs = [row | {"arm": "b", "p_0": 0.9, "p_1": 0.1} for row in ours]
+    theirs = [row | {"arm": "b", "p_0": p_theirs, "p_1": 1 - p_theirs} for row in ours]
     found = choose_cases(pd.DataFrame([*ours, *theirs]), ("sound", "a", "auto"), "b")
-    assert found["direction"].tolist() == ["theirs"] * 3
-    assert found["cohort"].tolist() == ["internal"] * 3
-    assert found.index.get_level_values("patient_id").tolist() == ["P0", "P1", "P2"]
+    assert found["direction"].tolist() == ["theirs"] * len(cases)
+    assert found["cohort"].tolist() == ["internal"] * len(cases)
+    assert found.index.get_level_values("patient_id").tolist() == cases

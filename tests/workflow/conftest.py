@@ -73,7 +73,9 @@ def phantom_run(phantom_cohort: Path) -> Path:
             spoil(file, name)
         table.loc[(row["patient_id"], row["vertebra"]), "mask"] = f"bad/{name}.nii.gz"
     table.reset_index().to_csv(phantom_cohort / "bad.csv", index=False)
-    study = (phantom_cohort / "study.yaml").read_text().replace("cases: cases.csv", "cases: bad.csv") + LEAN
+    study = (phantom_cohort / "study.yaml").read_text(encoding="utf-8").replace(
+        "cases: cases.csv", "cases: bad.csv"
+    ) + LEAN
     (phantom_cohort / "bad.yaml").write_text(study)
     out = phantom_cohort.parent / "run"
     assert ovfrad("run", phantom_cohort / "bad.yaml", "--out", out) == 3

@@ -30,7 +30,7 @@ def test_run_folder_holds_what_is_promised(table_run: Path, phantom_run: Path) -
 
 
 def test_results_have_the_promised_layout(table_run: Path) -> None:
-    results = json.loads((table_run / "results.json").read_text())
+    results = json.loads((table_run / "results.json").read_text(encoding="utf-8"))
     assert results["headline"] == {"recipe": "sound", "arm": "table", "model": "auto"}
     for recipe in ("sound", "paper"):
         for cohort in ("train", "internal"):
@@ -64,14 +64,13 @@ def test_bad_cases_are_set_aside_by_name(phantom_run: Path) -> None:
     assert "origin is 3.0 mm off the CT's along z" in moved
     cases = pd.read_parquet(phantom_run / "cases.parquet")
     assert len(cases) == 37
-    assert (
-        "3 cases" in (phantom_run / "report.html").read_text()
-        or "set aside" in (phantom_run / "report.html").read_text()
-    )
+    assert "3 cases" in (phantom_run / "report.html").read_text(encoding="utf-8") or "set aside" in (
+        phantom_run / "report.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_report_of_a_phantom_says_what_it_is(phantom_run: Path) -> None:
-    page = (phantom_run / "report.html").read_text()
+    page = (phantom_run / "report.html").read_text(encoding="utf-8")
     for words in ("synthetic", "andom network", "Research use only", "not a medical device", "Grad-CAM"):
         assert words in page
     assert 'src="http' not in page
@@ -103,7 +102,7 @@ def test_a_bundle_holds_no_pickle_and_no_patient(phantom_run: Path) -> None:
     for file in (phantom_run / "bundle").rglob("*"):
         assert file.suffix in ("", ".json", ".yaml", ".md", ".skops", ".gz")
         if file.suffix in (".json", ".yaml", ".md"):
-            text = file.read_text()
+            text = file.read_text(encoding="utf-8")
             assert [patient for patient in patients if patient in text] == []
 
 
@@ -131,9 +130,9 @@ def test_predict_a_table(table_run: Path, tmp_path: Path) -> None:
 
 
 def test_steps_can_be_run_again_alone(table_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = json.loads((table_run / "results.json").read_text())
+    before = json.loads((table_run / "results.json").read_text(encoding="utf-8"))
     assert ovfrad("evaluate", table_run) == 0
-    assert json.loads((table_run / "results.json").read_text()) == before
+    assert json.loads((table_run / "results.json").read_text(encoding="utf-8")) == before
     assert ovfrad("explain", table_run, "--model", "DT") == 0
     assert ovfrad("explain", table_run, "--model", "RF") == 2
     assert "E_MODEL run: has no model 'RF'; choose one of LR, DT" in capsys.readouterr().err

@@ -86,9 +86,9 @@ def choose_cases(
     table["gap"] = [ours[y] - theirs[y] for ours, theirs, y in both]
     other = table["theirs"] == table["y_true"]
     first = _first(table[right & ~other].assign(direction="ours"), most)
-    turned = table[~right & other].assign(direction="theirs", gap=-table["gap"])
-    parts = [part for part in (first, _first(turned, most)) if len(part)]  # pandas 3.1 blanks rows joined to none
-    return pd.concat(parts) if parts else first
+    # columns before rows: a Series assigned to a table without rows would give it the rows of the Series
+    turned = table.assign(direction="theirs", gap=-table["gap"])[~right & other]
+    return pd.concat([first, _first(turned, most)])
 
 
 def _first(table: pd.DataFrame, most: int) -> pd.DataFrame:
