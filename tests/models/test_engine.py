@@ -11,8 +11,9 @@ import pytest
 
 from ovfrad.errors import InputError, InputWarning
 from ovfrad.evaluation.tables import check_predictions
-from ovfrad.models import engine, procedure
-from ovfrad.models.procedure import BEST, OWN, Procedure, fit_models
+from ovfrad.models import engine, fitting, procedure
+from ovfrad.models.fitting import fit_models
+from ovfrad.models.procedure import BEST, OWN, Procedure
 from ovfrad.models.rows import FIRST_COLUMNS, Rows
 from ovfrad.models.scoring import FLOOR, fold_aucs, log_loss, macro_auc
 from ovfrad.selection import FusedFeatures
@@ -98,11 +99,11 @@ def test_grid_point_has_the_least_inner_log_loss_and_ties_go_to_the_simpler(
     assert fitted.models["LR"].inner_loss == pytest.approx(log_loss(table["y_true"].to_numpy(), table[P].to_numpy()))
     for C in (0.03, 0.3, 3.0):
         point = ({"C": C},)
-        monkeypatch.setattr(procedure, "make", lambda *a, p=point: (procedure.clone(fitted.models["LR"].estimator), p))
+        monkeypatch.setattr(procedure, "make", lambda *a, p=point: (fitting.clone(fitted.models["LR"].estimator), p))
         alone = fit_models(make_rows(), small("LR", recalibrate=False), inner=True)
         assert alone.models["LR"].inner_loss >= fitted.models["LR"].inner_loss - 1e-9
     monkeypatch.undo()
-    monkeypatch.setattr(procedure, "log_loss", lambda codes, proba: 1.0)
+    monkeypatch.setattr(fitting, "log_loss", lambda codes, proba: 1.0)
     assert fit_models(make_rows(), small("LR")).models["LR"].point == {"C": 0.03}
 
 

@@ -1,4 +1,4 @@
-"""Read a bundle and make sure that it is whole and still gives the numbers it gave."""
+"""Read a bundle: whole, unchanged, and nothing in it that no model of ours holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
@@ -17,13 +16,10 @@ from ovfrad.bundle.scope import Scope
 from ovfrad.bundle.store import file_sha256, read_objects
 from ovfrad.errors import InputError
 from ovfrad.evaluation.calibration import Recalibration
-from ovfrad.models.procedure import FittedModel
+from ovfrad.models.fitted import FittedModel
 from ovfrad.selection import FusedFeatures
 from ovfrad.study import StudySettings
 from ovfrad.study.file import read_yaml, resolve
-
-#: Largest difference of a probability that other processors and library builds may cause.
-VERIFY_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +86,9 @@ def load(folder: Path) -> Bundle:
         resolve(read_yaml(folder / "study.yaml"), folder / "study.yaml"),
         objects["chain"],
         _model(manifest["model"], objects["estimator"]),
-        Scope.from_dict(_json(folder / "scope.json")),
-        _json(folder / "conformal.json"),
-        pd.DataFrame(_json(folder / "background.json")),
+        Scope.from_dict(read_json(folder / "scope.json")),
+        read_json(folder / "conformal.json"),
+        pd.DataFrame(read_json(folder / "background.json")),
     )
 
 
@@ -102,14 +98,15 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise InputError(
             "E_BUNDLE_MISSING", folder, "is no bundle (no manifest.json)", "give the folder `bundle` of a run"
         )
-    manifest = _json(path)
+    manifest = read_json(path)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         fault = f"has another format than {FORMAT}"
         raise InputError("E_BUNDLE_FORMAT", folder, fault, "use the version of ovfrad that wrote it")
     return manifest
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """Content of a JSON file of a bundle."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
@@ -130,29 +127,3 @@ def _model(stated: dict[str, Any], estimator: BaseEstimator) -> FittedModel:
         recalibration=None if offsets is None else Recalibration(stated["temperature"], tuple(offsets)),
         notes=tuple(stated["notes"]),
     )
-
-
-def check_probabilities(bundle: Bundle) -> np.ndarray:
-    """Probabilities of the bundle's own synthetic case, shape (K,)."""
-    from ovfrad.bundle.predict import predict_features, predict_roi
-
-    check = bundle.folder / "check"
-    if bundle.from_images:
-        from ovfrad.imaging import read_roi
-
-        margin = bundle.settings.imaging.margin_mm
-        roi = read_roi(check / "ct.nii.gz", check / "mask.nii.gz", case_id="check", margin_mm=margin)
-        return predict_roi(bundle, roi, explain=False).probabilities
-    row = pd.DataFrame([_json(check / "row.json")], index=pd.MultiIndex.from_tuples([("check", "-")]))
-    return predict_features(bundle, row, explain=False)[0].probabilities
-
-
-def verify(folder: Path) -> float:
-    """Largest difference of the check case's probabilities from those stored; beyond the tolerance it is refused."""
-    bundle = load(folder)
-    expected = np.asarray(_json(folder / "check" / "expected.json"))
-    difference = float(np.abs(check_probabilities(bundle) - expected).max())
-    if not difference <= VERIFY_TOLERANCE:
-        fault = f"its check case differs by {difference:.4f} in a probability (at most {VERIFY_TOLERANCE:g})"
-        raise InputError("E_BUNDLE_VERIFY", folder, fault, "install the versions of constraints.txt")
-    return difference

@@ -11,7 +11,7 @@ import pandas as pd
 from ovfrad.bundle.scope import LIMIT
 from ovfrad.errors import InputError
 from ovfrad.evaluation.conformal import ConformalSets
-from ovfrad.models.procedure import Views, raw_proba
+from ovfrad.models.fitted import Views, raw_proba
 from ovfrad.models.rows import Rows
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ovfrad import __version__
 from ovfrad.bundle.scope import Scope
 from ovfrad.bundle.store import file_sha256, write_objects
 from ovfrad.errors import InputError
-from ovfrad.models.procedure import FittedModel
+from ovfrad.models.fitted import FittedModel
 from ovfrad.selection import FusedFeatures
 from ovfrad.study import StudySettings
 from ovfrad.study.file import to_yaml

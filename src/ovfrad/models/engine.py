@@ -21,8 +21,10 @@ from threadpoolctl import threadpool_limits
 from ovfrad import __version__
 from ovfrad.errors import warn
 from ovfrad.models.baselines import FittedBaselines, available, fit_baselines
+from ovfrad.models.fitted import Fitted
+from ovfrad.models.fitting import fit_models
 from ovfrad.models.folds import Fold, nested_folds, patient_folds, patients_per_class
-from ovfrad.models.procedure import Fitted, Procedure, fit_models
+from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows, ordered_table
 
 Progress = Callable[[str, int, int], None]

@@ -10,7 +10,7 @@ import pandas as pd
 from ovfrad.errors import InputError, warn
 from ovfrad.models.baselines import BASELINES
 from ovfrad.models.engine import Outcome
-from ovfrad.models.procedure import Fitted
+from ovfrad.models.fitted import Fitted
 from ovfrad.models.rows import Rows, ordered_table
 
 

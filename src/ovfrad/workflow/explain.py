@@ -14,8 +14,9 @@ from ovfrad.explanation.background import choose_cases, kmeans_background
 from ovfrad.explanation.combined import combined_variables
 from ovfrad.explanation.nomogram import build_nomograms
 from ovfrad.explanation.shap import ShapTable, shap_values
+from ovfrad.models.fitted import FittedModel, Views, raw_proba
 from ovfrad.models.folds import patient_folds
-from ovfrad.models.procedure import BEST, FittedModel, Procedure, Views, raw_proba
+from ovfrad.models.procedure import BEST, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.selection import FusedFeatures
 from ovfrad.study.settings import StudySettings

@@ -17,7 +17,8 @@ from ovfrad.evaluation.conformal import ConformalSets
 from ovfrad.explanation.background import kmeans_background
 from ovfrad.imaging import Volume
 from ovfrad.models.engine import Outcome
-from ovfrad.models.procedure import BEST, Fitted, FittedModel
+from ovfrad.models.fitted import Fitted, FittedModel
+from ovfrad.models.procedure import BEST
 from ovfrad.phantom.cohort import sample_cohort
 from ovfrad.phantom.render import render
 from ovfrad.selection import FusedFeatures
@@ -69,7 +70,7 @@ def save_bundle(fitted: FittedStudy, progress: Progress) -> Path | None:
     content = _content(fitted, outcome, model)
 
     def expect(folder: Path) -> np.ndarray:
-        from ovfrad.bundle.load import check_probabilities
+        from ovfrad.bundle.verify import check_probabilities
 
         return check_probabilities(bundle.load(folder))
 
