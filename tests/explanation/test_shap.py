@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from dataclasses import replace
 
@@ -148,9 +147,7 @@ def test_cost_at_170_features_and_60_cases_is_what_it_says():
         seen.append(len(rows))
         return softmax(rows @ slopes, axis=1)
 
-    start = time.perf_counter()
     table = shap_values(predict, X, rng.normal(size=(20, 170)), [f"f{j}" for j in range(170)])
-    assert time.perf_counter() - start < 25
     assert table.evaluations == 2 * 2 * 60 * 20 * 169 == sum(seen) - 60 - 60 - 20 - 20
     assert max(seen) <= 20_000 and table.method == "antithetic permutations (2 seeds)"
     assert table.error_share < 0.1

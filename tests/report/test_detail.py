@@ -248,7 +248,7 @@ def test_steps_that_did_not_take_place_are_not_counted() -> None:
     counts = {"radiomics": 107, "icc": 79, "spearman": 31, "lasso": 3, "prune": 3, "pca": 0, "fusion": 3, "fused": 3}
     alone = step_counts({"counts": counts | {"deep": 0}, "icc_pairs": 30, "alpha_fusion": None}, prune=False)
     assert [words for words, _ in alone] == [
-        "radiomics features", "after the ICC of two readers", "after the Spearman filter", "after the LASSO"
+        "radiomics features", "after the ICC of repeated outlines", "after the Spearman filter", "after the LASSO"
     ]  # fmt: skip
     both = step_counts({"counts": counts | {"deep": 2048, "pca": 0}, "icc_pairs": 0, "alpha_fusion": 0.1}, prune=True)
     assert [n for _, n in both] == [107, 31, 3, 3, 2048, 0, 3, 3]

@@ -211,7 +211,7 @@ def test_feature_table_of_another_tool(tmp_path: Path) -> None:
     assert study.features is not None
     assert list(study.features) == ["original_shape_MeshVolume"]
     path.write_text("features: t.csv\noutcome: {column: grade, ordered: false}\n")
-    assert "feature 'site' is 'north', no number" in refusal(path)
+    assert "feature 'site' is 'north', no number that can be used" in refusal(path)
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,8 @@ def test_bad_cases_are_set_aside_by_name(phantom_run: Path) -> None:
     assert "origin is 3.0 mm off the CT's along z" in moved
     cases = pd.read_parquet(phantom_run / "cases.parquet")
     assert len(cases) == 37
-    assert "3 cases" in (phantom_run / "report.html").read_text(encoding="utf-8") or "set aside" in (
-        phantom_run / "report.html"
-    ).read_text(encoding="utf-8")
+    page = (phantom_run / "report.html").read_text(encoding="utf-8")
+    assert [error for error in aside["error"] if error.split()[0] not in page] == []
 
 
 def test_report_of_a_phantom_says_what_it_is(phantom_run: Path) -> None:
@@ -171,3 +170,66 @@ def test_nothing_is_half_written(tmp_path: Path) -> None:
         folder.replace("a.json", broken)
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
     assert folder.read_json("a.json") == {"n": 1}
+
+
+def test_a_new_fit_leaves_no_old_number(tmp_path: Path) -> None:
+    from .conftest import write_table  # type: ignore[import-not-found]
+
+    study, run = write_table(tmp_path), tmp_path / "run"
+    assert ovfrad("run", study, "--out", run) == 0
+    first = json.loads((run / "run.json").read_text(encoding="utf-8"))["prespecified"]
+    assert ovfrad("fit", study, "--out", run) == 0
+    again = json.loads((run / "run.json").read_text(encoding="utf-8"))["prespecified"]
+    assert not (run / "results.json").exists()
+    assert not (run / "report.html").exists()
+    assert again == first
+    study.write_text(study.read_text(encoding="utf-8") + "seed: 3\n", encoding="utf-8")
+    assert ovfrad("fit", study, "--out", run) == 0
+    changed = json.loads((run / "run.json").read_text(encoding="utf-8"))["prespecified"]["changed"]
+    assert [was["study_sha256"] for was in changed] == [first["study_sha256"]]
+    assert ovfrad("report", run) == 0
+    assert "this is no pre-specified analysis" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_copies_of_a_case_are_refused_across_and_merged_within_cohorts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ovfrad.study import load
+    from ovfrad.workflow.features import extract_study
+    from ovfrad.workflow.folder import silent
+    from ovfrad.workflow.rows import make_rows
+
+    from .conftest import write_table  # type: ignore[import-not-found]
+
+    path = write_table(tmp_path)
+    table = pd.read_csv(tmp_path / "table.csv")
+    copy = table.iloc[[0]].assign(patient_id="COPY")
+    pd.concat([table, copy]).assign(cohort="train").to_csv(tmp_path / "table.csv", index=False)
+    study = load(path)
+    features = extract_study(study, RunFolder(tmp_path / "run"), (), silent)
+    rows = make_rows(study.settings, features.cases, features.of(study.settings), "train")
+    assert len(set(rows.groups)) == 90
+    cohorts = ["train"] * 90 + ["external"]
+    pd.concat([table, copy]).assign(cohort=cohorts).to_csv(tmp_path / "table.csv", index=False)
+    capsys.readouterr()
+    assert ovfrad("fit", path, "--out", tmp_path / "other") == 2
+    assert "P000 - (train) and COPY - (external) have the same features" in capsys.readouterr().err
+
+
+def test_a_manifest_that_does_not_fit_is_refused(
+    table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    for name, change in {
+        "no files": {"files": {}},
+        "other classes": {"classes": ["severe", "moderate", "mild"]},
+        "no arm": {"arm": None, "training": {}},
+        "outside": {"files": {"../study.yaml": "0"}},
+    }.items():
+        bundle = tmp_path / name
+        shutil.copytree(table_run / "bundle", bundle)
+        manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8")) | change
+        (bundle / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        assert ovfrad("verify", bundle) == 2
+        assert f"E_BUNDLE_FORMAT {name}: " in capsys.readouterr().err

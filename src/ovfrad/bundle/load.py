@@ -21,6 +21,12 @@ from ovfrad.selection import FusedFeatures
 from ovfrad.study import StudySettings
 from ovfrad.study.file import read_yaml, resolve
 
+#: Files without which a folder is no bundle.
+REQUIRED = (
+    "model.skops", "study.yaml", "scope.json", "conformal.json", "background.json", "MODEL_CARD.md",
+    "check/expected.json",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
@@ -73,13 +79,28 @@ class Bundle:
 def load(folder: Path) -> Bundle:
     """Read a bundle; a file that is missing, changed or foreign is refused."""
     manifest = _manifest(folder)
-    for name, sha256 in manifest["files"].items():
+    try:
+        return _load(folder, manifest)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        fault = f"its files do not fit together ({type(error).__name__}: {error})"[:160]
+        raise InputError("E_BUNDLE_FORMAT", folder, fault, "take the bundle from its source again") from None
+
+
+def _load(folder: Path, manifest: dict[str, Any]) -> Bundle:
+    listed = manifest["files"]
+    for name in [name for name in REQUIRED if name not in listed]:
+        fault = f"its manifest does not list {name}"
+        raise InputError("E_BUNDLE_FORMAT", folder, fault, "take the bundle from its source again")
+    for name, sha256 in listed.items():
         path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise InputError("E_BUNDLE_FORMAT", folder, f"{name!r} leads outside", "do not use this bundle")
         if not path.is_file():
             raise InputError("E_BUNDLE_FILE", folder, f"{name} is missing", "take the bundle from its source again")
         if file_sha256(path) != sha256:
             raise InputError("E_BUNDLE_HASH", folder, f"{name} was changed", "take the bundle from its source again")
     objects = read_objects(folder / "model.skops")
+    _check_parts(manifest, objects)
     return Bundle(
         folder,
         manifest,
@@ -90,6 +111,22 @@ def load(folder: Path) -> Bundle:
         read_json(folder / "conformal.json"),
         pd.DataFrame(read_json(folder / "background.json")),
     )
+
+
+def _check_parts(manifest: dict[str, Any], objects: Any) -> None:
+    """The parts that other parts rely on; ValueError names the first that does not fit."""
+    chain, estimator = objects["chain"], objects["estimator"]
+    if not isinstance(chain, FusedFeatures) or not hasattr(estimator, "predict_proba"):
+        raise ValueError("model.skops holds no chain or no classifier")
+    classes, offsets = manifest["classes"], manifest["model"]["offsets"]
+    if not isinstance(classes, list) or len(classes) < 2 or len(set(classes)) < len(classes):
+        raise ValueError("classes")
+    if len(estimator.classes_) > len(classes) or (offsets is not None and len(offsets) != len(classes)):
+        raise ValueError("the model has another number of classes")
+    for key in ("rows", "summary"):
+        manifest["training"][key]
+    for key in ("arm", "backbone", "not_seen", "input"):
+        manifest[key]
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

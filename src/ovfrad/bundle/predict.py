@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ovfrad.bundle.scope import LIMIT
+from ovfrad.bundle.scope import FEWEST, LIMIT, ODD
 from ovfrad.errors import InputError
 from ovfrad.evaluation.conformal import ConformalSets
 from ovfrad.models.fitted import Views, raw_proba
@@ -17,6 +17,14 @@ from ovfrad.models.rows import Rows
 if TYPE_CHECKING:
     from ovfrad.bundle.load import Bundle
     from ovfrad.imaging import Roi
+
+
+#: Volume, relative to the largest training body, from which a mask is taken for a whole vertebra.
+WHOLE = 1.3
+#: Flags of the image with which a prediction is out of scope.
+BARRING = (
+    "metal", "contrast", "scattered", "too small", "too large", "mask larger than the vertebral bodies of training",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +45,8 @@ class Prediction:
     flags : tuple of str
         Reservations; `in_scope` is False where one of them says that the model was not made for this case.
     in_scope : bool
+    model : str
+        What the prediction comes from, and how well that did.
     not_seen : tuple of str
     warnings : tuple of str
     shap : DataFrame or None
@@ -51,6 +61,7 @@ class Prediction:
     nearer: float
     flags: tuple[str, ...]
     in_scope: bool
+    model: str
     not_seen: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     shap: pd.DataFrame | None = None
@@ -67,6 +78,9 @@ def predict_roi(
         raise InputError("E_BUNDLE_INPUT", bundle.folder, "this model reads feature tables, not images", remedy)
     image_flags = _image_flags(imaging.flags(roi, bundle.settings.imaging))
     row = _features(bundle, imaging.prepare(roi, bundle.settings.imaging))
+    largest = bundle.manifest["input"]["volume_ml"][1]
+    if row["original_shape_VoxelVolume"] / 1000 > WHOLE * largest:
+        image_flags.append("mask larger than the vertebral bodies of training")
     frame = pd.DataFrame([row], index=pd.MultiIndex.from_tuples([(roi.case_id, "-")]))
     batches = None if batch is None else np.array([batch], dtype=object)
     return predict_features(bundle, frame, batch=batches, explain=explain, flags=[image_flags], warnings=[warnings])[0]
@@ -125,7 +139,11 @@ def predict_features(
     predictions = []
     for n, index in enumerate(X.index):
         told = list(flags[n]) if flags else []
-        far = bool(nearer[n] >= LIMIT)
+        barred = [flag for flag in told if flag in BARRING]
+        far, strange = bool(nearer[n] >= LIMIT), len(odd[n]) > ODD * len(bundle.scope.names)
+        few = bundle.manifest["training"]["rows"] < FEWEST
+        if few:
+            told.append(f"trained on {bundle.manifest['training']['rows']} cases: too few to say what lies in scope")
         if far:
             told.append(
                 f"farther from the training data than {LIMIT:.0%} of the training cases (distance {distance[n]:.1f})"
@@ -134,6 +152,9 @@ def predict_features(
             told.append(
                 f"{len(odd[n])} of {len(bundle.scope.names)} features outside the training range, first {odd[n][0]}"
             )
+        covariates = bundle.settings.harmonisation.covariates
+        if learned and covariates:
+            told.append(f"harmonised without {' and '.join(covariates)}, which the study had as covariates")
         if learned and not harmonised[n]:
             told.append("not harmonised: its scanner is not one of the training data")
         predictions.append(
@@ -145,7 +166,8 @@ def predict_features(
                 distance=float(distance[n]),
                 nearer=float(nearer[n]),
                 flags=tuple(told),
-                in_scope=not far,
+                in_scope=not (far or strange or few or barred),
+                model=bundle.manifest["training"]["summary"],
                 not_seen=tuple(bundle.manifest["not_seen"]),
                 warnings=warnings[n] if warnings else (),
                 shap=shap[n],

@@ -51,6 +51,8 @@ class BundleContent:
         `ovfrad.deep.weights.Backbone`.
     input_contract : dict
         What a new case must be.
+    training : dict
+        `rows`, `patients`, `synthetic`, `audit` and a `summary` for people.
     card : str
         Model card, Markdown.
     check_case : (CT Volume, mask Volume) or None
@@ -69,6 +71,7 @@ class BundleContent:
     background: pd.DataFrame
     backbone: Any
     input_contract: dict[str, Any]
+    training: dict[str, Any]
     card: str
     check_case: tuple[Any, Any] | None
     check_row: dict[str, float] | None
@@ -91,8 +94,10 @@ def save(content: BundleContent, folder: Path, expect: Callable[[Path], np.ndarr
     shutil.rmtree(made, ignore_errors=True)
     try:
         _write_files(content, made)
+        _json(made / "check" / "expected.json", {})
         _write_manifest(content, made)
-        (made / "check" / "expected.json").write_text(json.dumps(expect(made).tolist()), encoding="utf-8")
+        expected = dict(zip(content.classes, expect(made).tolist(), strict=True))
+        _json(made / "check" / "expected.json", expected)
         _write_manifest(content, made)
         if folder.exists():
             shutil.rmtree(folder)
@@ -156,6 +161,7 @@ def _write_manifest(content: BundleContent, folder: Path) -> None:
             if backbone is None
             else {"description": backbone.description, "layout": backbone.layout, "sha256": backbone.sha256},
             "input": content.input_contract,
+            "training": content.training,
             "not_seen": list(NOT_SEEN) if content.settings.outcome.column == "astlof_class" else [],
             "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in files},
         },

@@ -12,6 +12,10 @@ import pandas as pd
 KNOTS = 100
 #: Share of training cases beyond which a case is called out of scope.
 LIMIT = 0.99
+#: Share of features outside the training range beyond which a case is called out of scope.
+ODD = 0.25
+#: Training rows below which the tail of their distances is not known well enough to judge by.
+FEWEST = 50
 _CLIP = 8.0  # z-scores beyond this count as this: one odd feature must not decide alone
 
 

@@ -44,7 +44,11 @@ def read_objects(path: Path) -> dict[str, Any]:
     if strange:
         fault = f"asks for the type {strange[0]}, which no model of this program holds"
         raise InputError("E_BUNDLE_TYPE", path, fault, "do not use this bundle")
-    objects: dict[str, Any] = skops.io.load(path, trusted=asked)
+    try:
+        objects: dict[str, Any] = skops.io.load(path, trusted=asked)
+    except Exception as error:
+        fault = " ".join(f"cannot be built ({type(error).__name__}: {error})".split())[:160]
+        raise InputError("E_BUNDLE_FILE", path, fault, "take the bundle from its source again") from None
     return objects
 
 

@@ -31,8 +31,11 @@ def check_probabilities(bundle: Bundle) -> np.ndarray:
 def verify(folder: Path) -> float:
     """Largest difference of the check case's probabilities from those stored; beyond the tolerance it is refused."""
     bundle = load(folder)
-    expected = np.asarray(read_json(folder / "check" / "expected.json"))
-    difference = float(np.abs(check_probabilities(bundle) - expected).max())
+    expected = read_json(folder / "check" / "expected.json")
+    if not isinstance(expected, dict) or list(expected) != list(bundle.classes):
+        fault = "its classes are not those of its check case"
+        raise InputError("E_BUNDLE_FORMAT", folder, fault, "take the bundle from its source again")
+    difference = float(np.abs(check_probabilities(bundle) - np.asarray(list(expected.values()), float)).max())
     if not difference <= VERIFY_TOLERANCE:
         fault = f"its check case differs by {difference:.4f} in a probability (at most {VERIFY_TOLERANCE:g})"
         raise InputError("E_BUNDLE_VERIFY", folder, fault, "install the versions of constraints.txt")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ovfrad.cli.app import app
 from ovfrad.cli.console import print_table
-from ovfrad.errors import InputError
+from ovfrad.errors import InputError, warn
+
+if TYPE_CHECKING:
+    from ovfrad.imaging import Roi
 
 Image = Annotated[Path, typer.Argument(help="CT: a NIfTI, NRRD or MHA file, or the folder of a DICOM series.")]
 Mask = Annotated[Path, typer.Argument(help="Mask of the vertebra: NIfTI, NRRD or MHA.")]
@@ -83,13 +86,14 @@ def radiomics(
     image: Annotated[Path | None, typer.Argument(help="CT.")] = None,
     mask: Annotated[Path | None, typer.Argument(help="Mask.")] = None,
     label: Label = None,
+    vertebra: Vertebra = None,
+    scheme: Scheme = None,
     settings: Annotated[Path | None, typer.Option(help="PyRadiomics parameter file (YAML).")] = None,
     profile: Annotated[Profile, typer.Option(help="`ibsi` is not there yet.")] = Profile.pyradiomics,
     output: Annotated[Format, typer.Option("--format", help="One row of CSV, or one flat JSON object.")] = Format.csv,
     listing: Annotated[bool, typer.Option("--list", help="List the features with formula, IBSI tag and unit.")] = False,
 ) -> None:
     """Extract PyRadiomics' features of the original image, on the stored axes."""
-    from ovfrad import imaging
     from ovfrad import radiomics as engine
     from ovfrad.study.settings import Radiomics
 
@@ -101,14 +105,29 @@ def radiomics(
     if profile is Profile.ibsi:
         raise InputError("E_PROFILE", "ovfrad radiomics", "profile ibsi is not there yet", "use --profile pyradiomics")
     parameters = engine.read_parameters(settings) if settings is not None else None
-    chosen = label if label is not None or parameters is None else parameters.label
-    roi = imaging.read_roi(image, mask, label=chosen, case_id=mask.name, margin_mm=None, require_ct=False)
+    chosen = chosen_label(mask, label, vertebra, scheme)
+    if chosen is None and parameters is not None:
+        chosen = parameters.label
+    roi = _read_any(image, mask, chosen)
     chosen_settings, only = (Radiomics(), None) if parameters is None else (parameters.settings, parameters.only)
     values = engine.extract(roi, chosen_settings, only)
     if output is Format.json:
         print(json.dumps({name: float(value) for name, value in values.items()}, indent=1))
     else:
         print(values.to_frame().T.to_csv(index=False), end="")
+
+
+def _read_any(image: Path, mask: Path, label: int | None) -> Roi:
+    """Region of any modality, as PyRadiomics takes it; one that cannot be CT is told of."""
+    from ovfrad import imaging
+
+    try:
+        return imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=None)
+    except InputError as error:
+        if error.code not in ("E_NOT_CT", "E_ROI_VALUES"):
+            raise
+        warn(error.code.replace("E_", "W_"), image, error.fault, "features are of grey values, not of HU")
+    return imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=None, require_ct=False)
 
 
 @app.command()

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -30,7 +31,8 @@ def guarded(app: typer.Typer, arguments: list[str]) -> int:
         _one_line_warnings(debug)
         try:
             code = app(args=arguments, standalone_mode=False, prog_name="ovfrad")
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by the caller
+                sys.stdout.flush()
         except InputError as error:
             return _say(REFUSED, str(error), debug)
         except UsageError as error:
@@ -43,6 +45,10 @@ def guarded(app: typer.Typer, arguments: list[str]) -> int:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
+        except OSError as error:
+            where = Path(error.filename).name if isinstance(error.filename, str) else "ovfrad"
+            remedy = "free space, or choose another folder"
+            return _say(REFUSED, f"E_WRITE {where}: {error.strerror or error}; {remedy}", debug)
         except Exception as error:
             fault = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             return _say(BUG, f"E_BUG ovfrad: {fault}; this is a fault of the program, --debug shows where", debug)

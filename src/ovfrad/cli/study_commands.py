@@ -15,6 +15,9 @@ from ovfrad.errors import InputError
 StudyPath = Annotated[Path, typer.Argument(help="study.yaml, or the folder that holds it.")]
 RunPath = Annotated[Path, typer.Argument(help="Run folder that `fit` or `run` wrote.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where to write; default: runs/<study name>.")]
+Table = Annotated[
+    Path | None, typer.Option("--out", help="A .csv or .parquet file, or a folder; default: runs/<name>.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 4 where an honesty check failed.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything random.")]
 
@@ -122,7 +125,7 @@ def study_schema() -> None:
 
 
 @app.command()
-def features(study: StudyPath, out: Out = None, recipe: RecipeOption = None) -> int:
+def features(study: StudyPath, out: Table = None, recipe: RecipeOption = None) -> int:
     """Extract the features of every case; the outcome is not needed."""
     from ovfrad.workflow.run import features_only
 

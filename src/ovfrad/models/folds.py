@@ -8,6 +8,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ovfrad.errors import InputError
 
 Fold = tuple[np.ndarray, np.ndarray]
+LEAST_ROWS = 5
+"""Rows from which a LASSO with its own cross-validation can learn."""
 SHUFFLES = 20
 """Shuffles tried until every class is in every training part; with as many patients as folds one is nearly enough."""
 
@@ -110,5 +112,9 @@ def nested_folds(
     require_patients(y, groups, 2, "the 2 that any split by patient needs", classes)
     scarce = min(patients_per_class(np.asarray(y), np.asarray(groups)).values())
     outer = min(outer, scarce)
-    left = scarce - -(-scarce // outer)
-    return outer, min(inner, left) if left >= 2 else 0
+    left, rows = scarce - -(-scarce // outer), len(y) - -(-len(y) // outer)
+    if rows < LEAST_ROWS:
+        fault = f"{len(y)} rows leave {rows} to learn from in {outer} outer folds"
+        raise InputError("E_FOLDS", "training rows", fault, f"at least {LEAST_ROWS} are needed: add cases")
+    inner = min(inner, left) if left >= 2 else 0
+    return outer, inner if inner and rows - -(-rows // inner) >= LEAST_ROWS else 0

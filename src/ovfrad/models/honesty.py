@@ -133,7 +133,7 @@ def permutation_audit(
     progress : callable, optional
     """
     lean = procedure.only(model, recalibrate=False)
-    total = permutations if isinstance(permutations, int) else max(jobs, LEAST)
+    total = permutations if isinstance(permutations, int) else min(MOST, max(jobs, LEAST))
     done: list[np.ndarray] = []
     start = time.monotonic()
     while len(done) < total:
@@ -226,7 +226,13 @@ def check_ledger(table: pd.DataFrame) -> Check:
     """Judge the ledger: what was chosen on inner folds must not lose much on patients that chose nothing."""
     value = {row.cohort: float(row.macro_auc) for row in table[table["quantity"].str.contains(":")].itertuples()}
     if "train_inner" not in value or "train" not in value:
-        return Check("ledger", "WARN", None, GAP, "Inner or nested predictions are absent, so optimism is not known.")
+        return Check(
+            "ledger",
+            "WARN",
+            None,
+            GAP,
+            "Too few patients for inner folds: what choosing flatters is not known.",
+        )
     gap = value["train_inner"] - value["train"]
     apparent = f"apparent {value['train_apparent']:.3f}, " if "train_apparent" in value else ""
     numbers = f"{apparent}inner cross-validation {value['train_inner']:.3f}, nested {value['train']:.3f}"

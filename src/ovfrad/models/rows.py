@@ -112,9 +112,10 @@ def prediction_table(
         Outer fold; -1 where there is none.
     """
     index = rows.X.index
+    patients = index.get_level_values(0) if index.nlevels > 1 else rows.groups
     table = pd.DataFrame(
         {
-            "patient_id": [str(patient) for patient in rows.groups],
+            "patient_id": [str(patient) for patient in patients],
             "vertebra": [str(v) for v in index.get_level_values(-1)] if index.nlevels > 1 else "",
             "cohort": cohort,
             "recipe": recipe,

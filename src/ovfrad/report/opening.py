@@ -138,11 +138,13 @@ def _short_table(data: ReportInput) -> Block:
     rows = []
     for cohort in validated(data):
         block = data.headline_block(cohort) or {}
-        value = block.get("class", {}).get(str(last), {}).get("sensitivity")
+        found = block.get("class", {}).get(str(last), {})
         row = {"Cohort": cohort_name(cohort), "Macro AUC (95% CI)": estimate(block.get("macro_auc"))}
         name = class_name(last, data.classes, data.outcome)
         row[f"AUC, {name}"] = estimate(block.get("class_auc", {}).get(str(last)))
-        row[f"Sensitivity, {name}"] = estimate(value) if isinstance(value, dict) else unit_share(value)
+        for metric in ("sensitivity", "specificity"):
+            value = found.get(metric)
+            row[f"{metric.capitalize()}, {name}"] = estimate(value) if isinstance(value, dict) else unit_share(value)
         row["Accuracy (no-information rate)"] = _accuracy(block)
         rows.append(row)
     note = "0.50 is guessing, 1.00 is perfect. No-information rate: accuracy of always naming the commonest class."
@@ -248,11 +250,17 @@ def weights_text(data: ReportInput) -> str:
     return " · ".join(parts)
 
 
+def _speaks(row: Mapping[str, Any], cohort: str | None) -> bool:
+    """Whether a comparison is of two arms, in macro AUC, in this cohort."""
+    of_arms = row.get("family", "arms") == "arms" and row.get("metric", "macro_auc") == "macro_auc"
+    return of_arms and row.get("cohort") == cohort and known(row.get("difference"))
+
+
 def comparison_words(data: ReportInput) -> Block | None:
     """One sentence on the first comparison of arms in the cohort of the headline sentence."""
     rows = (data.results or {}).get("comparisons") or []
     cohort = best_new(data)
-    row = next((r for r in rows if r.get("cohort") == cohort and known(r.get("difference"))), None)
+    row = next((r for r in rows if _speaks(r, cohort)), None)
     if row is None:
         return None
     p = row.get("p_holm") if known(row.get("p_holm")) else row.get("p")

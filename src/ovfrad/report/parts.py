@@ -15,7 +15,7 @@ from ovfrad.selection.fused import FusedFeatures
 #: Steps of the learned chain, in the words of the report.
 STEPS = {
     "radiomics": "radiomics features",
-    "icc": "after the ICC of two readers",
+    "icc": "after the ICC of repeated outlines",
     "spearman": "after the Spearman filter",
     "lasso": "after the LASSO",
     "prune": "after pruning correlated features",

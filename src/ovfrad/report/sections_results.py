@@ -22,6 +22,18 @@ from ovfrad.report.table_results import (
 )
 
 
+def _named(data: ReportInput) -> str:
+    """The headline model, and whether an earlier run in this folder had named another study."""
+    changed = (data.run.get("prespecified") or {}).get("changed") or []
+    if not changed:
+        return f"Headline model, named in the study file before this run: {headline_words(data)}."
+    times = "once" if len(changed) == 1 else f"{len(changed)} times"
+    return (
+        f"Headline model: {headline_words(data)}. The study file or its cases were changed {times} after an "
+        "earlier run in this folder, whose results may have been seen: this is no pre-specified analysis."
+    )
+
+
 def performance(data: ReportInput, drawn: Drawn) -> Section:
     """Table 3, ROC curves, all models, comparisons, confusion."""
     title = "Performance"
@@ -29,7 +41,7 @@ def performance(data: ReportInput, drawn: Drawn) -> Section:
     if three is None:
         return Section("performance", title, [absent("Performance is absent: the run was not evaluated.")])
     blocks = [
-        text(f"Headline model, named before any result was seen: {headline_words(data)}."),
+        text(_named(data)),
         table(
             three,
             "table3_headline",
@@ -76,7 +88,8 @@ def performance(data: ReportInput, drawn: Drawn) -> Section:
         table(
             operating_points(data),
             "operating_points",
-            "Operating points of the headline model, thresholds fixed on training predictions.",
+            "Operating points of the headline model: thresholds fixed on out-of-fold training predictions; "
+            "in training itself the largest probability decides.",
             otherwise="Operating points were not evaluated.",
             folded=True,
         ),

@@ -86,7 +86,7 @@ class IccFilter(SelectorMixin, BaseEstimator):
         require_finite(second, "second reader")
         self.n_pairs_, self.n_patients_ = len(rows), rows.get_level_values(0).nunique()
         if 0 < self.n_patients_ < FEW:
-            fault = f"{self.n_patients_} training patients have two readers, fewer than {FEW}"
+            fault = f"{self.n_patients_} training patients were outlined twice, fewer than {FEW}"
             warn("W_ICC_FEW", "second reader", fault, "the choice of reproducible features is unsure")
         if self.n_pairs_ < 2:
             return

@@ -12,6 +12,8 @@ from ovfrad.errors import InputError
 from ovfrad.study.settings import StudySettings
 from ovfrad.study.table import COLUMNS, check_columns, read_text_table, typed
 
+#: No feature is larger; trees keep single precision, which ends at 3e38.
+LARGEST = 1e30
 #: Columns of a feature table that other extractors write beside their features.
 _BYSTANDERS = ("diagnostics_", "Unnamed:", "Image", "Mask", "Label")
 
@@ -55,11 +57,18 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     return cases, features
 
 
+def _cell_words(cell: object) -> str:
+    if cell is None:
+        return "empty"
+    return f"{cell!r}, no number" + (" (a decimal comma?)" if "," in str(cell) else " that can be used")
+
+
 def _feature(column: pd.Series, path: Path) -> np.ndarray:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
-    if not np.isfinite(numbers).all():
-        at = int(np.argmin(np.isfinite(numbers)))
-        where, fault = f"{path.name}:{column.index[at]}", f"feature {column.name!r} is {column.iloc[at]!r}, no number"
+    usable = np.isfinite(numbers) & (np.abs(numbers) < LARGEST)
+    if not usable.all():
+        at = int(np.argmin(usable))
+        where, fault = f"{path.name}:{column.index[at]}", f"feature {column.name!r} is {_cell_words(column.iloc[at])}"
         remedy = "fill it, drop the row, or list a column of text in `further_columns`"
         raise InputError("E_FEATURE_CELL", where, fault, remedy)
     return numbers

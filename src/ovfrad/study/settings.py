@@ -138,7 +138,7 @@ class Evaluation(Section):
     """`evaluation:` intervals and sets (F1 to F9)."""
 
     resamples: int = Field(1000, ge=100, le=100_000, description="patient bootstrap resamples")
-    level: Share = Field(0.95, description="level of intervals and conformal sets")
+    level: Share = Field(0.95, description="level of conformal sets; intervals are 95 %")
 
 
 class Honesty(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,8 +59,9 @@ class CaseTask:
         for path in (self.ct, self.mask, self.mask2):
             sha.update(b"\0")
             for file in _files(path):
-                sha.update(file.name.encode())
-                sha.update(file.read_bytes())
+                sha.update(os.fsencode(file.name))
+                with file.open("rb") as opened:
+                    sha.update(hashlib.file_digest(opened, "sha256").digest())
         return sha.hexdigest()
 
 
@@ -93,9 +95,10 @@ class CaseFeatures:
 
 
 def _files(path: Path | None) -> list[Path]:
-    if path is None or not path.exists():
+    """Regular files only: a pipe or a device has no content to know again, and reading refuses it by name."""
+    if path is None:
         return []
-    return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    return [p for p in sorted(path.iterdir() if path.is_dir() else [path]) if p.is_file()]
 
 
 def run_case(task: CaseTask) -> CaseFeatures:

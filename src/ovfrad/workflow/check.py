@@ -21,12 +21,13 @@ KB_PER_CASE = 220
 def check_study(path: Path, recipe: str | None, progress: Progress) -> tuple[list[str], int]:
     """Lines to print, and the number of cases that a run would set aside."""
     study = load_study(path, None if recipe == "both" else recipe)
-    lines = [_counts(study)]
+    lines: list[str] = []
     bad: list[str] = []
     if study.features is None:
         progress("check files", 0, len(study.cases))
         bad = _faults(study, progress)
         lines += bad
+    lines = [_counts(study, bad), *lines]
     lines += _cost(study, 2 if recipe == "both" else 1, bad)
     headline = study.settings
     model = f"{headline.models.headline.model}, arm {headline.headline_arm}, recipe {headline.recipe}"
@@ -34,16 +35,20 @@ def check_study(path: Path, recipe: str | None, progress: Progress) -> tuple[lis
     return lines, len(bad)
 
 
-def _counts(study: Study) -> str:
+def _counts(study: Study, bad: list[str]) -> str:
+    """Cases that would be analysed, by cohort and class."""
+    aside = {line.split(": ", 1)[0] for line in bad}
+    cases = study.cases[[" ".join(case) not in aside for case in study.cases.index]]
     parts = []
     for cohort in COHORTS:
-        part = study.cases[study.cases["cohort"] == cohort]
+        part = cases[cases["cohort"] == cohort]
         if len(part):
             counts = " / ".join(str(int((part["y"] == k).sum())) for k in range(len(study.classes)))
             patients = part.index.get_level_values("patient_id").nunique()
-            parts.append(f"{cohort} {len(part)} of {patients} patients ({counts})")
+            parts.append(f"{cohort} {len(part)} cases of {patients} patients ({counts})")
     left = f"; {len(study.excluded)} excluded" if len(study.excluded) else ""
-    return f"{len(study.cases)} cases, classes {' / '.join(study.classes)}: {'; '.join(parts)}{left}"
+    left += f"; {len(bad)} set aside" if bad else ""
+    return f"{len(cases)} cases, classes {' / '.join(study.classes)}: {'; '.join(parts)}{left}"
 
 
 def _faults(study: Study, progress: Progress) -> list[str]:

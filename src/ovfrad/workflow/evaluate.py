@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ovfrad.evaluation import auc
+from ovfrad.evaluation.audit import audit_table, rows_of_evaluation
 from ovfrad.evaluation.compare import compare, holm
 from ovfrad.evaluation.folds import per_fold_macro_auc
 from ovfrad.evaluation.summary import evaluate, thresholds
@@ -20,6 +21,8 @@ from ovfrad.study.settings import StudySettings
 from ovfrad.workflow import detail
 from ovfrad.workflow.folder import Progress, RunFolder
 
+#: Of every interval.
+LEVEL = 0.95
 VALIDATED = ("train", "internal", "external", "prospective")
 Block = dict[str, Any]
 
@@ -40,7 +43,7 @@ def evaluate_run(folder: RunFolder, progress: Progress) -> Path:
         "recipes": recipes,
         "comparisons": comparisons(predictions, headline, settings),
         "ledger": ledger(predictions, **headline).to_dict("records"),
-        "audit": folder.read_json("audit.json") if (folder / "audit.json").is_file() else None,
+        "audit": _audit(folder, recipes, headline, settings),
         **_details(folder, predictions, headline, settings),
     }
     return folder.write_json("results.json", results)
@@ -57,11 +60,34 @@ def _details(folder: RunFolder, predictions: pd.DataFrame, headline: dict[str, s
     cases, level = folder.read_table("cases.parquet"), settings.evaluation.level
     counts = folder.read_json("selection.json")[f"{headline['recipe']}/{headline['arm']}"]["counts"]
     return {
-        "subgroups": detail.subgroup_blocks(own, cases, level),
-        "within_center": detail.within_center_blocks(own, cases, level),
+        "subgroups": detail.subgroup_blocks(own, cases, LEVEL),
+        "within_center": detail.within_center_blocks(own, cases, LEVEL),
         "conformal": detail.conformal_block(own, level, settings.outcome.ordered),
-        "sample_size": detail.sample_size_block(own, counts, level),
+        "sample_size": detail.sample_size_block(own, counts, LEVEL),
     }
+
+
+def _audit(folder: RunFolder, recipes: Block, headline: Block, settings: StudySettings) -> Block | None:
+    """Honesty checks of the run, and the arithmetic of our own headline numbers (G5)."""
+    if not (folder / "audit.json").is_file():
+        return None
+    audit: Block = folder.read_json("audit.json")
+    if "tables" in settings.honesty.leave_out:
+        return audit
+    blocks = {c: arms[headline["arm"]][headline["model"]] for c, arms in recipes[headline["recipe"]]["cohorts"].items()}
+    rows = [row for cohort in VALIDATED if cohort in blocks for row in rows_of_evaluation(blocks[cohort], cohort)]
+    found = audit_table(rows)
+    wrong = found[found["result"] == "FAIL"]
+    first = f", first: {wrong['where'].iloc[0]}, {wrong['reason'].iloc[0]}" if len(wrong) else ""
+    text = f"{len(wrong)} of {len(found)} arithmetic checks of the headline's own numbers failed{first}."
+    check = {
+        "check": "tables",
+        "status": "FAIL" if len(wrong) else "PASS",
+        "value": len(wrong),
+        "limit": 0,
+        "text": text,
+    }
+    return {"status": "FAIL" if len(wrong) else audit["status"], "rows": [*audit["rows"], check]}
 
 
 def _recipes(predictions: pd.DataFrame, settings: StudySettings, progress: Progress) -> Block:
@@ -78,7 +104,10 @@ def _recipes(predictions: pd.DataFrame, settings: StudySettings, progress: Progr
 
 
 def _cohorts(rows: pd.DataFrame, settings: StudySettings) -> Iterator[tuple[str, Block]]:
-    """Blocks of one model: thresholds are fixed on its out-of-fold training predictions."""
+    """Blocks of one model: thresholds are fixed on its out-of-fold training predictions and judged on other rows.
+
+    A threshold is not judged on the rows that chose it: in training the largest probability decides.
+    """
     by_cohort = dict(list(rows.groupby("cohort")))
     fixed = thresholds(by_cohort["train"])
     chosen = settings.evaluation
@@ -86,12 +115,14 @@ def _cohorts(rows: pd.DataFrame, settings: StudySettings) -> Iterator[tuple[str,
         if cohort not in by_cohort:
             continue
         part = by_cohort[cohort]
-        block = evaluate(part, fixed, chosen.resamples, chosen.level, settings.seed, ordered=settings.outcome.ordered)
+        chosen_here = None if cohort == "train" else fixed
+        ordered = settings.outcome.ordered
+        block = evaluate(part, chosen_here, chosen.resamples, LEVEL, settings.seed, ordered=ordered)
         if cohort == "train":
             block["per_fold_macro_auc"] = _per_fold(part)
         yield cohort, block
     if "train_apparent" in by_cohort:
-        yield "train_apparent", _ranking(by_cohort["train_apparent"], chosen.level)
+        yield "train_apparent", _ranking(by_cohort["train_apparent"], LEVEL)
 
 
 def _per_fold(part: pd.DataFrame) -> Block:
@@ -139,7 +170,7 @@ def _family(
     """Rows of one family in one cohort, their p values adjusted together."""
     rows = []
     for (recipe, arm, model, _), second in others.items():
-        found = compare(first, second, settings.evaluation.resamples, settings.evaluation.level, settings.seed)
+        found = compare(first, second, settings.evaluation.resamples, LEVEL, settings.seed)
         tests = {"macro_auc": found["macro_auc"]}
         if family == "arms":
             tests |= {f"class_auc.{k}": test for k, test in found["class_auc"].items()}

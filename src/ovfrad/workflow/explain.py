@@ -25,6 +25,9 @@ from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.model import load_models
 from ovfrad.workflow.rows import make_rows
 
+NOMOGRAM_NOTE = (
+    "Fitted to rad-scores of chains that did not see the patient; tests take vertebrae of one patient as independent."
+)
 #: Cases explained: enough for a beeswarm, few enough for sampling.
 MOST_CASES = 60
 #: Where the explained cases come from: the first of these that the study has.
@@ -44,6 +47,7 @@ def explain_run(folder: RunFolder, model: str | None, progress: Progress) -> Pat
     cases, table = folder.read_table("cases.parquet"), folder.read_table("features.parquet")
     training = make_rows(settings, cases, table, "train")
     cohort = next(c for c in EXPLAINED if (cases["cohort"] == c).any())
+    place = "explanation" if model is None else f"explanation/{name}"
     progress("SHAP", 0, 1)
     found = _shap(chain, models[name], training, make_rows(settings, cases, table, cohort), classes, settings.seed)
     progress("SHAP", 1, 1)
@@ -51,11 +55,15 @@ def explain_run(folder: RunFolder, model: str | None, progress: Progress) -> Pat
     if found is None:
         told["absent"]["shap"] = f"No SHAP values: no feature survived selection, so {name} predicts the class shares."
     else:
-        _write_shap(folder, *found)
+        _write_shap(folder, place, *found)
         told |= {"method": found[0].method, "evaluations": found[0].evaluations, "error_share": found[0].error_share}
     if model is None:
-        told |= _nomogram(folder, settings, training, cases, classes, headline["arm"], progress)
-    return folder.write_json("explanation/explanation.json", told).parent
+        reason = _no_nomogram(settings, chain)
+        told["absent"] |= {"nomogram": reason} if reason else {}
+        made = {} if reason else _nomogram(folder, settings, training, cases, classes, headline["arm"], progress)
+        told["absent"] |= made.pop("absent", {})
+        told |= made
+    return folder.write_json(f"{place}/explanation.json", told).parent
 
 
 def _shap(
@@ -84,7 +92,7 @@ def _seen(chain: FusedFeatures, model: FittedModel, rows: Rows) -> np.ndarray:
     return seen
 
 
-def _write_shap(folder: RunFolder, table: ShapTable, index: pd.MultiIndex, codes: np.ndarray) -> None:
+def _write_shap(folder: RunFolder, place: str, table: ShapTable, index: pd.MultiIndex, codes: np.ndarray) -> None:
     """Arrays for the figures, and the two tables that people read."""
     arrays = {
         "values": table.values, "base": table.base, "output": table.output, "error": table.error, "X": table.X,
@@ -96,8 +104,8 @@ def _write_shap(folder: RunFolder, table: ShapTable, index: pd.MultiIndex, codes
         with path.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
 
-    folder.replace("explanation/shap.npz", write)
-    folder.write_table("explanation/shap_global.csv", importance.global_bar(table).reset_index())
+    folder.replace(f"{place}/shap.npz", write)
+    folder.write_table(f"{place}/shap_global.csv", importance.global_bar(table).reset_index())
     long = pd.DataFrame(
         [
             (*case, feature, table.X[n, j], *table.values[n, j])
@@ -106,7 +114,16 @@ def _write_shap(folder: RunFolder, table: ShapTable, index: pd.MultiIndex, codes
         ],
         columns=["patient_id", "vertebra", "feature", "value", *(f"shap_{name}" for name in table.classes)],
     )
-    folder.write_table("explanation/shap_values.csv", long)
+    folder.write_table(f"{place}/shap_values.csv", long)
+
+
+def _no_nomogram(settings: StudySettings, chain: FusedFeatures) -> str | None:
+    """Why there can be no nomogram, or None."""
+    if not settings.outcome.ordered:
+        return "No nomogram: the classes of this outcome have no order (outcome.ordered)."
+    if not chain.fused_:
+        return "No nomogram: no feature kept a coefficient, so there is no rad-score."
+    return None
 
 
 def _nomogram(
@@ -119,8 +136,6 @@ def _nomogram(
     progress: Progress,
 ) -> dict[str, Any]:
     """Nomogram of the cross-fitted rad-score and the baseline characteristics that count; or why there is none."""
-    if not settings.outcome.ordered:
-        return {"absent": {"nomogram": "No nomogram: the classes of this outcome have no order (outcome.ordered)."}}
     progress("nomogram", 0, 1)
     try:
         score = cross_fitted_score(settings, training, classes, arm)
@@ -135,7 +150,7 @@ def _nomogram(
     parts = [one.points_table().assign(nomogram=k) for k, one in enumerate(drawn.nomograms)]
     folder.write_table("explanation/nomogram_points.csv", pd.concat(parts))
     folder.write_table("explanation/nomogram_rows.parquet", kept.frame.assign(y=training.codes))
-    return {"nomogram": {"proportional": drawn.proportional, "notes": list(drawn.notes)}}
+    return {"nomogram": {"proportional": drawn.proportional, "notes": [*drawn.notes, NOMOGRAM_NOTE]}}
 
 
 def cross_fitted_score(settings: StudySettings, rows: Rows, classes: tuple[str, ...], arm: str) -> pd.Series:

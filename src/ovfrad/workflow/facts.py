@@ -13,6 +13,7 @@ from typing import Any
 
 from ovfrad import __version__
 from ovfrad.study import Study
+from ovfrad.workflow.folder import RunFolder
 
 _PACKAGES = (
     "numpy",
@@ -48,8 +49,30 @@ def facts(study: Study) -> dict[str, Any]:
     }
 
 
-def prespecification(study: Study) -> dict[str, Any]:
-    """What was fixed before the outcomes of a validation cohort were read (A8)."""
+def earlier(folder: RunFolder) -> dict[str, Any] | None:
+    """What was fixed by the run before this one in the same folder."""
+    if not (folder / "run.json").is_file():
+        return None
+    stored: dict[str, Any] | None = folder.read_json("run.json").get("prespecified")
+    return stored
+
+
+def prespecification(study: Study, before: dict[str, Any] | None) -> dict[str, Any]:
+    """What was fixed before a model was fitted to outcomes (A8), and whether an earlier run had fixed something else.
+
+    `at` is the time of the first run with the same study and cases; `changed` lists what earlier runs had fixed.
+    """
+    now = _fixed(study)
+    told = {**now, "changed": [] if before is None else before.get("changed", [])}
+    if before is None:
+        return told
+    same = all(before.get(key) == now[key] for key in now if key != "at")
+    if same:
+        return {**told, "at": before["at"]}
+    return {**told, "changed": [*told["changed"], {key: before.get(key) for key in now}]}
+
+
+def _fixed(study: Study) -> dict[str, Any]:
     settings = study.settings
     return {
         "study_sha256": study.sha256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def extract_study(
         index = [(*case, "1") for case in study.features.index]
         table = study.features.set_axis(pd.MultiIndex.from_tuples(index, names=READERS))
         none = pd.DataFrame({"patient_id": [], "vertebra": [], "error": []})
-        return StudyFeatures({"table": table}, study.cases, none, {}, [])
+        return StudyFeatures({"table": table}, study.cases.assign(voxels=_row_hashes(study.features)), none, {}, [])
     backbones = {name: backbone_of(name, study) for name in study.settings.deep.arms}
     tasks = one.tasks(study, radiomics)
     results = list(_run(tasks, folder, progress, processes))
@@ -79,6 +80,11 @@ def extract_study(
         weights=weights,
         warnings=[(" ".join(result.case), line) for result in good for line in result.warnings],
     )
+
+
+def _row_hashes(features: pd.DataFrame) -> list[str]:
+    """Hash of each row's numbers: copies of a case under another name are found by it, as by voxels."""
+    return [hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(features.to_numpy(float))]
 
 
 def _run(
@@ -221,6 +227,11 @@ def without_shuffled(table: pd.DataFrame) -> pd.DataFrame:
     return table[table.index.get_level_values("reader") != one.SHUFFLED]
 
 
+def same_of(study: Study) -> str:
+    """What equal cases share."""
+    return "voxels" if study.features is None else "features"
+
+
 def check_duplicates(study: Study, cases: pd.DataFrame) -> list[dict[str, Any]]:
     """Pairs of cases with the same voxels; between two cohorts that is an error (A4)."""
     if "voxels" not in cases:
@@ -231,7 +242,7 @@ def check_duplicates(study: Study, cases: pd.DataFrame) -> list[dict[str, Any]]:
             continue
         names, cohorts = [" ".join(case) for case in same.index], list(same["cohort"])
         if len(set(cohorts)) > 1:
-            fault = f"{names[0]} ({cohorts[0]}) and {names[-1]} ({cohorts[-1]}) have the same voxels"
+            fault = f"{names[0]} ({cohorts[0]}) and {names[-1]} ({cohorts[-1]}) have the same {same_of(study)}"
             raise InputError("E_COHORT_VOXELS", study.table, fault, "one of them must go: a copy is no validation")
         pairs.append({"cases": names, "cohort": cohorts[0]})
     return pairs

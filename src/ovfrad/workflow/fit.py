@@ -21,8 +21,16 @@ from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
 from ovfrad.workflow.adapt import adapted
 from ovfrad.workflow.case import PERTURBED
-from ovfrad.workflow.facts import facts, prespecification
-from ovfrad.workflow.features import StudyFeatures, check_duplicates, extract_study, in_short, without_shuffled
+from ovfrad.workflow.facts import earlier, facts, prespecification
+from ovfrad.workflow.features import (
+    StudyFeatures,
+    backbone_of,
+    check_duplicates,
+    extract_study,
+    in_short,
+    same_of,
+    without_shuffled,
+)
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.rows import arms_of, make_rows, procedure_of
 
@@ -76,6 +84,14 @@ def load_recipes(path: Path, recipe: str | None) -> dict[str, Study]:
     return {first.settings.recipe: first, other: load_study(path, other)}
 
 
+def check_weights(studies: dict[str, Study]) -> None:
+    """Refuse a bad weights file before anything is written."""
+    study = next(iter(studies.values()))
+    for name, arm in study.settings.deep.arms.items() if study.features is None else ():
+        if arm.weights not in ("random", "none"):
+            backbone_of(name, study)
+
+
 def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, jobs: int | None = None) -> FittedStudy:
     """Fit every recipe and arm; write study.yaml, run.json, cases, features, predictions and quarantine."""
     started, jobs = time.monotonic(), jobs or os.cpu_count() or 1
@@ -83,13 +99,20 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
         warnings.simplefilter("always", InputWarning)
         study = next(iter(studies.values()))
         run = {**facts(study), "classes": list(study.classes), "recipes": list(studies)}
-        run["prespecified"] = prespecification(study)
+        run["prespecified"] = prespecification(study, earlier(folder))
+        folder.forget()
         folder.replace("study.yaml", lambda path: path.write_text(to_yaml(study.settings), encoding="utf-8"))
         folder.write_json("run.json", run)
         features = extract_study(study, folder, tuple(s.settings.radiomics for s in studies.values()), progress)
+        folder.write_table("quarantine.csv", features.quarantine)
         duplicates = check_duplicates(study, features.cases)
         for pair in duplicates:
-            warn("W_DUPLICATE", study.table, f"{' and '.join(pair['cases'])} have the same voxels", "they count as two")
+            warn(
+                "W_DUPLICATE",
+                study.table,
+                f"{' and '.join(pair['cases'])} have the same {same_of(study)}",
+                "they count as two",
+            )
         _check_still_whole(study, features)
         if any(table.index.isin([PERTURBED], level="reader").any() for table in features.tables.values()):
             fault = "no second reader; the ICC compares masks and images with seeded perturbations of themselves"
@@ -161,15 +184,15 @@ def _write(fitted: FittedStudy) -> None:
     for name in ("ct", "mask", "mask_reader2"):
         root = fitted.study.table.parent
         stored[name] = [None if pd.isna(p) else os.path.relpath(p, root) for p in stored[name]]
-    objects = stored.select_dtypes(include="object").columns
-    stored[objects] = stored[objects].astype("string")
+    for name in stored.columns:
+        if not pd.api.types.is_numeric_dtype(stored[name]) and not pd.api.types.is_datetime64_any_dtype(stored[name]):
+            stored[name] = stored[name].astype("string")
     folder.write_table("cases.parquet", stored)
     first = next(iter(features.tables))
     for kind, table in features.tables.items():
         name = "features.parquet" if kind == first else f"features_{kind}.parquet"
         folder.write_table(name, without_shuffled(table))
     folder.write_table("predictions.parquet", pd.concat([o.predictions for o in fitted.outcomes.values()]))
-    folder.write_table("quarantine.csv", features.quarantine)
     folder.write_json("run.json", fitted.run)
     folder.write_json("selection.json", {f"{r}/{a}": trace(o) for (r, a), o in fitted.outcomes.items()})
 

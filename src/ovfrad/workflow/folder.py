@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,12 @@ import numpy as np
 import pandas as pd
 
 from ovfrad.errors import InputError
+
+#: What `fit` makes invalid when it starts; the cache stays, since its entries are named by content.
+OF_A_FIT = (
+    "predictions.parquet", "results.json", "audit.json", "selection.json", "explanation", "bundle", "tables", "figures",
+    "report.html",
+)  # fmt: skip
 
 #: Called with step, units done, units in all.
 Progress = Callable[[str, int, int], None]
@@ -81,6 +88,15 @@ class RunFolder:
     def read_table(self, name: str) -> pd.DataFrame:
         """Content of a parquet file of this run."""
         return pd.read_parquet(self.need(name))
+
+    def forget(self) -> None:
+        """Take away what was made of an earlier fit, so that no old number stands beside a new one."""
+        for name in OF_A_FIT:
+            path = self.path / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def need(self, name: str) -> Path:
         """Path of a file that an earlier step wrote."""

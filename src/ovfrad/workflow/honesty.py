@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any, Literal
 
 from ovfrad.evaluation.auc import macro_auc
@@ -73,7 +74,7 @@ def _voxels(fitted: FittedStudy, predictions: Any, progress: Progress) -> Check:
         rows, shuffled, procedure, model, 0.5 if found is None else found, jobs=os.cpu_count() or 1
     )
     progress("shuffled voxels", 1, 1)
-    return check
+    return replace(check, text=f"{check.text} (Radiomics of shuffled voxels, without network and ICC filter.)")
 
 
 def _left_out(name: str) -> Check:

@@ -13,6 +13,7 @@ from ovfrad.bundle.save import HOLD_ROWS, BundleContent
 from ovfrad.bundle.scope import Scope
 from ovfrad.bundle.store import read_objects, write_objects
 from ovfrad.errors import warn
+from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.conformal import ConformalSets
 from ovfrad.explanation.background import kmeans_background
 from ovfrad.imaging import Volume
@@ -22,6 +23,7 @@ from ovfrad.models.procedure import BEST
 from ovfrad.phantom.cohort import sample_cohort
 from ovfrad.phantom.render import render
 from ovfrad.selection import FusedFeatures
+from ovfrad.study.load import batch_column
 from ovfrad.workflow.features import backbone_of
 from ovfrad.workflow.fit import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -55,7 +57,7 @@ def load_models(folder: RunFolder) -> tuple[FusedFeatures, dict[str, FittedModel
     return objects["chain"], models, stored["best_of_nine"]
 
 
-def save_bundle(fitted: FittedStudy, progress: Progress) -> Path | None:
+def save_bundle(fitted: FittedStudy, progress: Progress, audit: str | None = None) -> Path | None:
     """Bundle of the headline model; None, with a warning, where it could not leave the house."""
     progress("bundle", 0, 1)
     save_models(fitted)
@@ -67,7 +69,7 @@ def save_bundle(fitted: FittedStudy, progress: Progress) -> Path | None:
         remedy = "no bundle is written; models.export_training_rows: true exports it all the same"
         warn("W_BUNDLE_ROWS", fitted.folder.path, fault, remedy)
         return None
-    content = _content(fitted, outcome, model)
+    content = _content(fitted, outcome, model, audit)
 
     def expect(folder: Path) -> np.ndarray:
         from ovfrad.bundle.verify import check_probabilities
@@ -79,13 +81,13 @@ def save_bundle(fitted: FittedStudy, progress: Progress) -> Path | None:
     return path
 
 
-def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel) -> BundleContent:
+def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel, audit: str | None) -> BundleContent:
     study, one = fitted.study, outcome.fitted
     rows = fitted.rows[study.settings.recipe, "train"]
     views = one.views(rows)
     frame = views.for_model(model.name)[list(model.columns)]
     centres = kmeans_background(frame.to_numpy(float)) if frame.shape[1] else np.zeros((1, 0))
-    images = study.features is None
+    images, training = study.features is None, _training(fitted, outcome, audit)
     return BundleContent(
         settings=study.settings,
         classes=study.classes,
@@ -97,7 +99,8 @@ def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel) -> Bundl
         background=pd.DataFrame(centres, columns=list(model.columns)),
         backbone=backbone_of(one.procedure.arm, study) if images else None,
         input_contract=_contract(fitted),
-        card=_card(fitted, model),
+        training=training,
+        card=_card(fitted, model, training["summary"]),
         check_case=_check_case() if images else None,
         check_row=None if images else {str(n): float(v) for n, v in rows.X.mean().items()},
     )
@@ -138,7 +141,25 @@ def _contract(fitted: FittedStudy) -> dict[str, Any]:
     }
 
 
-def _card(fitted: FittedStudy, model: FittedModel) -> str:
+def _training(fitted: FittedStudy, outcome: Outcome, audit: str | None) -> dict[str, Any]:
+    """What every prediction says of its model: cases, network, nested result, honesty checks."""
+    (recipe, arm, name), rows = fitted.headline, outcome.predictions
+    own = rows[(rows["cohort"] == "train") & (rows["model"] == name)]
+    p = own[[c for c in own.columns if c.startswith("p_")]].to_numpy()
+    nested = macro_auc(own["y_true"].to_numpy(), p, own["patient_id"].to_numpy())
+    training, synthetic = fitted.rows[recipe, "train"], bool(fitted.run["synthetic"])
+    network = fitted.features.weights.get(arm, {}).get("description", "no network: a feature table")
+    kind = "synthetic cases" if synthetic else "cases"
+    checks = "not run" if audit is None else audit
+    summary = f"{len(training)} {kind}; {network}; nested macro AUC {nested}; honesty checks: {checks}"
+    return {
+        "batch_column": batch_column(fitted.study.settings, fitted.features.cases),
+        "rows": len(training), "patients": len(set(training.groups)), "synthetic": synthetic, "audit": audit,
+        "summary": summary,
+    }  # fmt: skip
+
+
+def _card(fitted: FittedStudy, model: FittedModel, summary: str) -> str:
     """Model card: what it is, what it was made from, what it is not for."""
     study, (recipe, arm, name) = fitted.study, fitted.headline
     rows = fitted.rows[recipe, "train"]
@@ -155,7 +176,9 @@ Research use only, not a medical device.
 - Trained on: {len(rows)} rows of {len(set(rows.groups))} patients ({counts})
 - Study file: sha256 {study.sha256}
 - Case list without outcomes: sha256 {study.case_list_sha256}
-- Reservations: {"; ".join(model.notes) or "none of the fit"}
+- In short: {summary}
+- Notes of the fit: {"; ".join(model.notes) or "none"}
+- Warnings of the run: {"; ".join(fitted.run["warnings"]) or "none"}
 
 How well it does, with intervals, stands in the report of its run. It was not shown to do as well elsewhere: validate it
 on local cases before anything depends on it.

@@ -15,7 +15,6 @@ from ovfrad.astlof import TREATMENT
 from ovfrad.bundle import Bundle, Prediction
 from ovfrad.errors import InputError, InputWarning
 from ovfrad.study.cases import read_cases, read_features
-from ovfrad.study.load import batch_column
 from ovfrad.workflow.folder import RunFolder, plain
 
 _TOP = 5
@@ -42,7 +41,7 @@ def predict_case(
 def as_json(prediction: Prediction, classes: tuple[str, ...]) -> dict[str, Any]:
     """One object with the keys that DESIGN.md promises, and the rest beside them."""
     shap = prediction.shap
-    return plain(
+    content = plain(
         {
             "class": prediction.label,
             "probabilities": dict(zip(classes, prediction.probabilities, strict=True)),
@@ -51,12 +50,15 @@ def as_json(prediction: Prediction, classes: tuple[str, ...]) -> dict[str, Any]:
             "flags": list(prediction.flags),
             "not_seen": list(prediction.not_seen),
             "warnings": list(prediction.warnings),
+            "model": prediction.model,
             "distance": prediction.distance,
             "nearer_training_cases": prediction.nearer,
             "shap": None if shap is None else {c: shap[c].to_dict() for c in shap.columns},
             "notice": "Research use only, not a medical device.",
         }
     )
+    told: dict[str, Any] = _rounded(content)
+    return told
 
 
 def as_rows(prediction: Prediction, classes: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -64,15 +66,17 @@ def as_rows(prediction: Prediction, classes: tuple[str, ...]) -> list[tuple[str,
     shares = ", ".join(f"{c}: {p:.2f}" for c, p in zip(classes, prediction.probabilities, strict=True))
     meant = TREATMENT.get(int(prediction.label), "") if classes == ("0", "1", "2") else ""
     rows = [
+        *([] if prediction.in_scope else [("out of scope", "DO NOT USE this prediction; the flags below say why")]),
         ("class", f"{prediction.label}{f' ({meant})' if meant else ''}"),
         ("probabilities", shares),
         ("cannot be ruled out", ", ".join(prediction.set) or "not calibrated"),
-        ("in scope", "yes" if prediction.in_scope else "NO: do not use this prediction"),
+        ("in scope", "yes" if prediction.in_scope else "no"),
         (
             "distance",
-            f"{prediction.distance:.1f} (training cases: about 1; {prediction.nearer:.0%} of them lie nearer)",
+            f"{prediction.distance:.1f} (training cases: about 1; {_share(prediction.nearer)} of them lie nearer)",
         ),
         *[("flag", flag) for flag in prediction.flags],
+        ("model", prediction.model),
         ("not seen", ", ".join(prediction.not_seen) or "nothing known"),
     ]
     if prediction.shap is not None:
@@ -80,6 +84,17 @@ def as_rows(prediction: Prediction, classes: tuple[str, ...]) -> list[tuple[str,
         top = own.reindex(own.abs().sort_values(ascending=False).index)[:_TOP]
         rows += [(f"for class {prediction.label}", f"{name} {value:+.3f}") for name, value in top.items()]
     return [*rows, ("", "Research use only, not a medical device.")]
+
+
+def _share(value: float) -> str:
+    return ">99 %" if value > 0.99 else f"{100 * value:.0f} %"
+
+
+def _rounded(value: Any) -> Any:
+    """Six decimals: what a probability or a contribution can mean, and a few more."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def predict_table(folder: Path, cases: Path, out: Path) -> int:
@@ -107,7 +122,7 @@ def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
 
     settings = bundle.settings.model_copy(update={"features": None, "cases": path.name})
     cases = read_cases(path, settings)
-    column = batch_column(settings, cases)
+    column = bundle.manifest["training"]["batch_column"]
     rows = []
     for (patient, vertebra), case in cases.iterrows():
         label = None if pd.isna(case["mask_label"]) else int(case["mask_label"])
@@ -120,7 +135,7 @@ def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
                 margin_mm=settings.imaging.margin_mm,
                 settings=settings.imaging,
             )
-            batch = None if column is None else str(case[column])
+            batch = None if column is None or pd.isna(case[column]) else str(case[column])
             prediction = bundles.predict_roi(bundle, roi, batch=batch, explain=False)
         except InputError as error:
             rows.append(_row(patient, vertebra, None, bundle.classes, str(error)))
@@ -133,8 +148,9 @@ def _from_features(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
     wanted = tuple(bundle.manifest["input"]["columns"])
     settings = bundle.settings.model_copy(update={"features": path.name, "cases": None, "feature_columns": wanted})
     cases, X = read_features(path, settings)
-    column = batch_column(settings, cases)
-    batch = None if column is None else cases[column].to_numpy(dtype=object)
+    column = bundle.manifest["training"]["batch_column"]
+    known = None if column is None else cases[column].astype(object)
+    batch = None if known is None else known.where(known.notna(), None).to_numpy(dtype=object)
     predictions = bundles.predict_features(bundle, X, batch=batch, explain=False)
     return [
         _row(patient, vertebra, prediction, bundle.classes)

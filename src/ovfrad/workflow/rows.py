@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from ovfrad.errors import InputError
@@ -33,13 +34,26 @@ def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame,
     return Rows(
         X,
         part["y"],
-        part.index.get_level_values("patient_id").to_numpy(dtype=object),
+        groups_of(part),
         batch=None if column is None else part[column].to_numpy(dtype=object),
         covariates=_covariates(part, settings.harmonisation.covariates),
         reader2=second[radiomics] if len(second) else None,
         clinical=part[clinical] if clinical else None,
         center=part["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
     )
+
+
+def groups_of(cases: pd.DataFrame) -> np.ndarray:
+    """Patient of each case; patients who share a case's very voxels count as one, so that no copy crosses a fold."""
+    patients = cases.index.get_level_values("patient_id").to_numpy(dtype=object)
+    if "voxels" not in cases:
+        return patients
+    owner = {name: name for name in patients}
+    for _, same in pd.Series(patients).groupby(cases["voxels"].to_numpy()):
+        if same.nunique() > 1:
+            owners = {owner[name] for name in same}
+            owner = {name: min(owners) if of in owners else of for name, of in owner.items()}
+    return np.array([owner[name] for name in patients], dtype=object)
 
 
 def of_reader(table: pd.DataFrame, reader: str) -> pd.DataFrame:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from ovfrad.errors import InputError
 from ovfrad.study import load as load_study
 from ovfrad.workflow.evaluate import evaluate_run
 from ovfrad.workflow.explain import explain_run
 from ovfrad.workflow.features import extract_study, without_shuffled
-from ovfrad.workflow.fit import FittedStudy, fit_study, load_recipes
+from ovfrad.workflow.fit import FittedStudy, check_weights, fit_study, load_recipes
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.honesty import audit_study
 from ovfrad.workflow.model import save_bundle
@@ -46,10 +45,18 @@ def run_folder(study: Path, out: Path | None, name: str) -> RunFolder:
     return RunFolder(out if out is not None else Path("runs") / name)
 
 
+def finished(path: Path) -> RunFolder:
+    """Folder of a run that has been fitted; anything else is refused and nothing made."""
+    if not (path / "predictions.parquet").is_file():
+        raise InputError("E_RUN_INCOMPLETE", path, "has no predictions.parquet", "run `ovfrad fit STUDY` first")
+    return RunFolder(path)
+
+
 def features_only(path: Path, out: Path | None, recipe: str | None, progress: Progress) -> tuple[Path, int]:
     """Features of every case as a parquet or CSV table; quarantine.csv beside it."""
     study = load_study(path, None if recipe == "both" else recipe, labels=False)
-    target = out if out is not None else Path("runs") / study.settings.name / "features.parquet"
+    target = out if out is not None else Path("runs") / study.settings.name
+    target = target if target.suffix in (".csv", ".parquet") else target / "features.parquet"
     folder = RunFolder(target.parent)
     with folder.owned():
         features = extract_study(study, folder, (study.settings.radiomics,), progress)
@@ -62,6 +69,7 @@ def features_only(path: Path, out: Path | None, recipe: str | None, progress: Pr
 def fit_only(path: Path, out: Path | None, recipe: str | None, progress: Progress) -> RunOutcome:
     """Features, folds, final models, bundle."""
     studies = load_recipes(path, recipe)
+    check_weights(studies)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
     with folder.owned():
         fitted = fit_study(studies, folder, progress)
@@ -72,6 +80,7 @@ def fit_only(path: Path, out: Path | None, recipe: str | None, progress: Progres
 def run_study(path: Path, out: Path | None, recipe: str | None, progress: Progress) -> RunOutcome:
     """Everything, to the report."""
     studies = load_recipes(path, recipe)
+    check_weights(studies)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
     with folder.owned():
         return _run_all(studies, folder, progress)
@@ -80,8 +89,8 @@ def run_study(path: Path, out: Path | None, recipe: str | None, progress: Progre
 def _run_all(studies: dict[str, Any], folder: RunFolder, progress: Progress) -> RunOutcome:
     started = time.monotonic()
     fitted = fit_study(studies, folder, progress)
-    save_bundle(fitted, progress)
     audit = audit_study(fitted, progress, spent=time.monotonic() - started)
+    save_bundle(fitted, progress, audit["status"])
     evaluate_run(folder, progress)
     explain_run(folder, None, progress)
     _note_seconds(folder, time.monotonic() - started)
@@ -97,41 +106,36 @@ def _note_seconds(folder: RunFolder, seconds: float) -> None:
 def audit_only(path: Path, out: Path | None, permutations: int, progress: Progress) -> RunOutcome:
     """Honesty checks with a stated number of label permutations."""
     studies = load_recipes(path, None)
+    check_weights(studies)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
     with folder.owned():
         fitted: FittedStudy = fit_study(studies, folder, progress)
         audit = audit_study(fitted, progress, permutations=permutations)
+        save_bundle(fitted, progress, audit["status"])
+        evaluate_run(folder, progress)
     return RunOutcome(folder, len(fitted.features.quarantine), audit["status"], audit["rows"])
 
 
 def evaluate_only(path: Path, progress: Progress) -> Path:
     """results.json of a run."""
-    folder = RunFolder(path)
-    folder.need("predictions.parquet")
+    folder = finished(path)
     with folder.owned():
         return evaluate_run(folder, progress)
 
 
 def explain_only(path: Path, model: str | None, progress: Progress) -> Path:
     """SHAP values and nomogram of a run, as tables."""
-    folder = RunFolder(path)
-    folder.need("predictions.parquet")
+    folder = finished(path)
     with folder.owned():
         return explain_run(folder, model, progress)
 
 
 def report_only(path: Path, progress: Progress) -> Path:
     """The report of a run; missing steps before it are done first."""
-    folder = RunFolder(path)
-    folder.need("predictions.parquet")
+    folder = finished(path)
     with folder.owned():
         if not (folder / "results.json").is_file():
             evaluate_run(folder, progress)
         if not (folder / "explanation" / "explanation.json").is_file():
             explain_run(folder, None, progress)
         return report_run(folder, progress)
-
-
-def predictions_of(folder: RunFolder) -> pd.DataFrame:
-    """Prediction table of a run."""
-    return folder.read_table("predictions.parquet")

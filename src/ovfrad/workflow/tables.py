@@ -81,7 +81,8 @@ def _parts(
             chosen = (whole["cohort"] == "train") & (whole[list(same)] == pd.Series(same)).all(axis=1)
             training = table[chosen]
         try:
-            fixed = thresholds(training, ranking_only) if len(training) and "cohort" in named else None
+            elsewhere = "cohort" in named and named["cohort"] != "train" and len(training) > 0
+            fixed = thresholds(training, ranking_only) if elsewhere else None
         except ValueError as error:
             raise _refused(path, error) from None
         yield ", ".join(f"{k} {v}" for k, v in named.items()), part, fixed
