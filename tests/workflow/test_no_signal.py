@@ -40,4 +40,7 @@ def test_images_without_signal_read_chance(tmp_path: Path) -> None:
     )
     se = found.std(ddof=1) / np.sqrt(SEEDS)
     assert found.mean() <= 0.5 + max(3 * se, 0.01)
-    assert nested_auc(tmp_path, 0, 1.0) > 0.65
+    shown = np.array([nested_auc(tmp_path, seed, 1.0) for seed in range(SEEDS)])
+    print(f"with signal: mean {shown.mean():.3f}, SE {shown.std(ddof=1) / SEEDS**0.5:.3f}", shown.round(3))
+    assert shown.mean() > 0.65
+    assert shown.mean() > found.mean() + 5 * np.hypot(se, shown.std(ddof=1) / np.sqrt(SEEDS))
