@@ -71,7 +71,7 @@ def test_icc_of_few_patients_warns() -> None:
     with pytest.warns(InputWarning) as caught:
         IccFilter().fit(first, reader2=second.iloc[:9])
     assert str(caught[0].message) == (
-        "W_ICC_FEW second reader: 9 training patients have two readers, fewer than 10; "
+        "W_ICC_FEW second reader: 9 training patients were outlined twice, fewer than 10; "
         "the choice of reproducible features is unsure"
     )
 

@@ -149,7 +149,8 @@ def _short_table(data: ReportInput) -> Block:
         rows.append(row)
     note = (
         "0.50 is guessing, 1.00 is perfect. Sensitivity and specificity at the threshold fixed on training; in "
-        "training itself the largest probability decides. No-information rate: accuracy of always naming the commonest class."
+        "training itself the largest probability decides. No-information rate: accuracy of always naming the "
+        "commonest class."
     )
     return Block(
         "table", title="Headline model at a glance", table=pd.DataFrame(rows), name="headline_at_a_glance", text=note
