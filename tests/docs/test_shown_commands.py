@@ -145,5 +145,5 @@ def test_example_study_file_is_valid() -> None:
 
     from ovfrad.study.file import resolve
 
-    for block in blocks(ROOT / "docs" / "study.md", "yaml"):
-        resolve(yaml.safe_load(block), "docs/study.md")
+    shown = [resolve(yaml.safe_load(block), "docs/study.md") for block in blocks(ROOT / "docs" / "study.md", "yaml")]
+    assert [settings.name for settings in shown] == ["my study", "column"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,8 @@ def _nomogram(folder: RunFolder, explained: dict[str, Any]) -> Nomograms | None:
     if "nomogram" not in explained:
         return None
     rows = folder.read_table("explanation/nomogram_rows.parquet")
-    return build_nomograms(rows.drop(columns="y"), rows["y"], explained["classes"], outcome="class")
+    drawn = build_nomograms(rows.drop(columns="y"), rows["y"], explained["classes"], outcome="class")
+    return replace(drawn, notes=tuple(explained["nomogram"]["notes"]))
 
 
 def _pictures(folder: RunFolder, cases: pd.DataFrame) -> dict[tuple[str, str], one.CaseFeatures]:
