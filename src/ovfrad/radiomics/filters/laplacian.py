@@ -32,7 +32,7 @@ RATES = np.array([-1.3932 + 0.6681j, -1.3732 + 2.0787j])
 """Logarithms of the two poles for a sigma of one voxel: damping and frequency of the two oscillations."""
 
 WEIGHTS = np.array([[1.3530 - 1.8151j, -0.3531 - 0.0902j], [-1.3563 - 5.2318j, 0.3446 + 2.2355j]])
-"""Amplitudes a - ib of a cos + b sin, before normalisation; rows: Gaussian, second derivative; columns as in `RATES`."""
+"""Amplitudes a - ib of a cos + b sin before normalisation: rows Gaussian, second derivative; columns as `RATES`."""
 
 TAIL = 5e-10
 """Sum of |kernel| that may lie beyond the margin around the box: 1e-6 HU for a contrast of 2000 HU, a tenth of what
