@@ -1,0 +1,101 @@
+"""Where the region lies, and whether it is one that features can be computed from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ovfrad.errors import InputError
+
+if TYPE_CHECKING:
+    from ovfrad.radiomics.settings import Settings
+
+Box = tuple[slice, slice, slice]
+
+
+def check_grid(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], where: str) -> None:
+    """Refuse arrays that are not one 3-D grid (E_GRID), and voxels without a size (E_SPACING)."""
+    if image.ndim != 3 or image.shape != mask.shape:
+        fault = f"image {image.shape} and mask {mask.shape} are not one 3-D grid"
+        raise InputError("E_GRID", where, fault, "give two arrays (k, j, i) of equal shape")
+    if len(spacing) != 3 or not all(np.isfinite(spacing)) or min(spacing) <= 0:
+        raise InputError("E_SPACING", where, f"spacing {spacing} mm", "give three positive numbers (k, j, i)")
+
+
+def require_finite(part: np.ndarray, where: str) -> None:
+    """Refuse NaN and infinity (E_NOT_FINITE), which a spline would carry into every voxel."""
+    count = int(np.count_nonzero(~np.isfinite(part))) if part.dtype.kind == "f" else 0
+    if count:
+        fault = f"{count} voxels round the mask are not finite, which a spline interpolation spreads"
+        raise InputError("E_NOT_FINITE", where, fault, "repair the image or choose the interpolator sitkLinear")
+
+
+def find_box(mask: np.ndarray) -> Box | None:
+    """Smallest box (k, j, i) that holds a mask; None where the mask is empty.
+
+    Each axis is searched within the spans found before it, so that a large volume is read once.
+
+    >>> mask = np.zeros((4, 5, 6), bool)
+    >>> mask[1:3, 2, 3:6] = True
+    >>> find_box(mask)
+    (slice(1, 3, None), slice(2, 3, None), slice(3, 6, None))
+    """
+    box: list[slice] = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        along = np.flatnonzero(mask[tuple(box)].any(axis=others))
+        if along.size == 0:
+            return None
+        box.append(slice(int(along[0]), int(along[-1]) + 1))
+    return box[0], box[1], box[2]
+
+
+def grown(box: Box, voxels: int, shape: tuple[int, ...]) -> Box:
+    """The box with `voxels` more on every side, as far as the image goes."""
+    wider = [slice(max(side.start - voxels, 0), min(side.stop + voxels, n)) for side, n in zip(box, shape, strict=True)]
+    return wider[0], wider[1], wider[2]
+
+
+def require_box(mask: np.ndarray, where: str, after: str = "") -> Box:
+    """Box of the mask; E_MASK_EMPTY where it has none, `after` (" after resampling") saying what emptied it."""
+    box = find_box(mask)
+    if box is None:
+        remedy = "use smaller voxels" if after else "give a mask with the region in it"
+        raise InputError("E_MASK_EMPTY", where, f"the mask has no voxel{after}", remedy)
+    return box
+
+
+def check_region(mask: np.ndarray, settings: Settings, where: str, after: str = "") -> Box:
+    """Box of a region that is large enough, as PyRadiomics judges it.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (k, j, i)
+        The region.
+    settings : Settings
+        `minimum_roi_dimensions`: fewest extents above one voxel; `minimum_roi_size`: the region must have MORE
+        voxels than this (PyRadiomics refuses at equality).
+    where, after : str
+        The case, and what was done to the mask (" after resampling to 2 x 2 x 2 mm").
+
+    Raises
+    ------
+    InputError
+        E_MASK_EMPTY, E_ROI_TOO_SMALL.
+    """
+    box = require_box(mask, where, after)
+    inside = mask[box]
+    extents = " x ".join(map(str, inside.shape))
+    dimensions = sum(extent > 1 for extent in inside.shape)
+    if dimensions < max(settings.minimum_roi_dimensions, 1):
+        least = settings.minimum_roi_dimensions
+        fault = f"the mask is {extents} voxels (k x j x i){after}, {('a point', 'a line', 'flat')[dimensions]}"
+        remedy = f"{least} of its extents must exceed one voxel (minimumROIDimensions)"
+        raise InputError("E_ROI_TOO_SMALL", where, fault, remedy)
+    voxels = int(np.count_nonzero(inside))
+    if settings.minimum_roi_size is not None and voxels <= settings.minimum_roi_size:
+        fault = f"the mask has {voxels} voxels{after}"
+        remedy = f"more than {settings.minimum_roi_size} are required (minimumROISize)"
+        raise InputError("E_ROI_TOO_SMALL", where, fault, remedy)
+    return box
