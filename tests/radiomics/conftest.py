@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "radiomics"
+sys.path.insert(0, str(REFERENCE))  # for `cases`, `regions` and `comparison`, which the generators import too
 
 
 @pytest.fixture(scope="session")
