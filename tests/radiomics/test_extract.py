@@ -106,6 +106,6 @@ caching.CacheImpl._locator_classes = []
 import numpy as np
 from ovfrad.radiomics.shape_kernels import largest_distance
 points = np.array([[0.0, 0.0], [3.0, 4.0]])
-print(largest_distance(points, np.array([5.0, 5.0]), np.zeros(2, np.int64), 0.0))
+print(largest_distance(points, np.array([5.0, 5.0]), 0.0))
 """
     assert run_python(code) == "5.0"

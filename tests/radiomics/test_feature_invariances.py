@@ -98,24 +98,6 @@ def test_a_box_has_the_shape_of_a_box():
     assert found["original_shape_MajorAxisLength"] == pytest.approx(4 * 2 * np.sqrt((10**2 - 1) / 12), rel=0.01)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_largest_diameter_is_that_of_all_pairs(seed):
-    from scipy.spatial.distance import pdist
-
-    from ovfrad.radiomics.diameters import largest_diameters, vertices
-
-    rng = np.random.default_rng(seed)
-    spacing = tuple(rng.uniform(0.5, 3, 3))
-    padded = np.pad(rng.random(rng.integers(2, 9, 3)) < 0.3, 1)
-    padded[1, 1, 1:3] = True
-    points = vertices(padded, spacing)
-    planes = [
-        max(pdist(points[points[:, axis] == at]).max(initial=0) for at in np.unique(points[:, axis]))
-        for axis in range(3)
-    ]
-    assert largest_diameters(padded, spacing) == pytest.approx((*planes, pdist(points).max()), rel=1e-12)
-
-
 def test_textures_notice_the_order_of_voxels(blob):
     image, mask, spacing = blob
     shuffled = image.copy()

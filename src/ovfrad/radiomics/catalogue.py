@@ -39,7 +39,9 @@ class Feature:
     unit : str
         `1` for a pure number, `HU` for the unit of the image, `mm`, `bins` ...
     note : str
-        Where the value departs from IBSI.
+        Where the value departs from IBSI, or the profiles differ.
+    optional : bool
+        Computed only where it is asked for by name: PyRadiomics 3 calls it deprecated, since it repeats another one.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Feature:
     ibsi_code: str = ""
     unit: str = "1"
     note: str = ""
+    optional: bool = False
 
     @property
     def definition(self) -> str:
@@ -63,25 +66,32 @@ class FeatureClass:
     title: str
     features: dict[str, Feature] = field(default_factory=dict)
 
-    def feature(self, name: str, tag: str = "", code: str = "", unit: str = "1", note: str = "") -> Callable[..., Any]:
+    def feature(
+        self, name: str, tag: str = "", code: str = "", unit: str = "1", note: str = "", optional: bool = False
+    ) -> Callable[..., Any]:
         """Register a function as the formula of `name`."""
 
         def register(formula: Formula) -> Formula:
             full = f"{self.name}_{name}"
             if full in self.features:
                 raise ValueError(f"{full} is registered twice")
-            self.features[full] = Feature(full, formula, tag, code, unit, note)
+            self.features[full] = Feature(full, formula, tag, code, unit, note, optional)
             return formula
 
         return register
 
     @property
-    def names(self) -> list[str]:
+    def all_names(self) -> list[str]:
         """Names with their class in PyRadiomics' order: by its method names, so `MeanAbsolute..` before `Mean`."""
         return sorted(self.features, key=lambda name: f"{name}FeatureValue")
 
+    @property
+    def names(self) -> list[str]:
+        """The same without optional features: what is computed unless names are given."""
+        return [name for name in self.all_names if not self.features[name].optional]
+
     def compute(self, source: Any, only: Collection[str] | None = None) -> dict[str, float]:
-        """Evaluate the features (or those named in `only`) on the class' input; directions are averaged."""
-        chosen = self.names if only is None else [name for name in self.names if name in only]
+        """Evaluate `names` (or those named in `only`) on the class' input; directions are averaged."""
+        chosen = self.names if only is None else [name for name in self.all_names if name in only]
         values = {name: self.features[name].formula(source) for name in chosen}
         return {name: float(v.mean() if hasattr(v, "mean") else v) for name, v in values.items()}

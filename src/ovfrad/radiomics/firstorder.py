@@ -173,6 +173,12 @@ def skewness(d: Distribution) -> float:
     return float((d.squares @ d.deviation) / d.x.size / d.variance**1.5) if d.variance > 0 else 0.0
 
 
+@firstorder.feature("StandardDeviation", unit="HU", note="the root of Variance; not a feature of IBSI", optional=True)
+def standard_deviation(d: Distribution) -> float:
+    """sqrt(variance), over N."""
+    return float(np.sqrt(d.variance))
+
+
 @firstorder.feature("TotalEnergy", unit="HU^2 mm^3")
 def total_energy(d: Distribution) -> float:
     """Energy times the volume of a voxel."""

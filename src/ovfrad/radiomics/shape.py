@@ -1,8 +1,9 @@
 """Size and form of the mask (IBSI 3.1); no intensity enters.
 
 Notation: V and A volume and area of the triangle mesh (`ovfrad.radiomics.marching_cubes`); l1 >= l2 >= l3 the
-eigenvalues of the covariance (over N, not N - 1) of the voxel centres, mm^2. "Slice", "column" and "row" are planes
-of constant k, j and i of the array as it is stored: the three 2-D diameters change when stored axes are permuted.
+eigenvalues of the covariance of the voxel centres, mm^2, over N as in PyRadiomics or over N - 1 as in IBSI. "Slice",
+"column" and "row" are planes of constant k, j and i of the array as it is stored: the three 2-D diameters change
+when stored axes are permuted.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ovfrad.errors import InputError
 from ovfrad.radiomics.catalogue import FeatureClass
 from ovfrad.radiomics.diameters import largest_diameters
 from ovfrad.radiomics.marching_cubes import surface_and_volume
 from ovfrad.radiomics.region import Region
 
-OVER_N = "covariance over N; IBSI: over N - 1, a factor sqrt(N / (N - 1))"
+OVER_N = "covariance over N; profile ibsi: over N - 1, a factor sqrt(N / (N - 1))"
+FROM_SPHERICITY = "a function of Sphericity"
 
 shape = FeatureClass("shape", "size and form of the mask")
 
@@ -45,15 +48,51 @@ class Form:
     diameters: tuple[float, float, float, float]
 
     @classmethod
-    def of(cls, region: Region) -> Form:
-        """Measure a region's mask."""
+    def of(cls, region: Region, ddof: int = 0, where: str = "mask") -> Form:
+        """Measure a region's mask; `ddof` is 0 for PyRadiomics' covariance (over N), 1 for IBSI's (over N - 1)."""
         area, volume = surface_and_volume(region.mask, region.spacing)
-        centres = np.stack(np.unravel_index(region.voxels, region.mask.shape)) * np.array(region.spacing)[:, None]
-        centres -= centres.mean(axis=1, keepdims=True)
-        axes = np.linalg.eigvalsh(centres @ centres.T / centres.shape[1])[::-1].clip(min=0)
-        axes[axes < 1e-12 * axes[0]] = 0.0  # a flat mask: rounding, not thickness
-        count = region.voxels.size
-        return cls(area, volume, count * region.voxel_volume, axes, largest_diameters(region.mask, region.spacing))
+        count, matrix = covariance(region.mask, region.spacing, ddof, where)
+        diameters = largest_diameters(region.mask, region.spacing)
+        return cls(area, volume, count * region.voxel_volume, principal(matrix), diameters)
+
+
+def covariance(
+    mask: np.ndarray, spacing: tuple[float, float, float], ddof: int = 0, where: str = "mask"
+) -> tuple[int, np.ndarray]:
+    """Number of voxels, and the covariance of their centres over N - `ddof`, mm^2, shape (3, 3), axes (k, j, i).
+
+    >>> n, matrix = covariance(np.pad(np.ones((1, 1, 3), bool), 1), (1.0, 1.0, 2.0), ddof=1)
+    >>> n, matrix.diagonal().tolist()
+    (3, [0.0, 0.0, 4.0])
+    """
+    from ovfrad.radiomics.shape_kernels import moments
+
+    n, k, j, i, kk, jj, ii, kj, ki, ji = map(int, moments(np.ascontiguousarray(mask).view(np.uint8)))
+    if n < 2:
+        raise InputError("E_ROI_TOO_SMALL", where, "the mask is one voxel", "axes of a shape need at least two")
+    first = (k, j, i)
+    second = ((kk, kj, ki), (kj, jj, ji), (ki, ji, ii))
+    # whole numbers of any size, so that a flat mask has a variance of 0 across it and not one of rounding
+    exact = [[(n * second[a][b] - first[a] * first[b]) / (n * (n - ddof)) for b in range(3)] for a in range(3)]
+    return n, np.array(exact) * np.outer(spacing, spacing)
+
+
+def principal(matrix: np.ndarray) -> np.ndarray:
+    """Eigenvalues of a covariance matrix, descending; those that are rounding errors beside the largest are 0."""
+    found = np.linalg.eigvalsh(matrix)[::-1]
+    return np.where(found < 1e-12 * found[0], 0.0, found)
+
+
+@shape.feature("Compactness1", "morph_comp_1", "SKGS", note=FROM_SPHERICITY, optional=True)
+def compactness_1(f: Form) -> float:
+    """V / sqrt(pi A^3): 1 / (6 pi) for a sphere."""
+    return float(f.volume / np.sqrt(np.pi * f.area**3))
+
+
+@shape.feature("Compactness2", "morph_comp_2", "BQWJ", note=FROM_SPHERICITY, optional=True)
+def compactness_2(f: Form) -> float:
+    """36 pi V^2 / A^3: 1 for a sphere."""
+    return float(36 * np.pi * f.volume**2 / f.area**3)
 
 
 @shape.feature("Elongation", "morph_pca_elongation", "Q3CK")
@@ -114,6 +153,12 @@ def mesh_volume(f: Form) -> float:
 def minor_axis_length(f: Form) -> float:
     """4 sqrt(l2)."""
     return 4 * float(np.sqrt(f.axes[1]))
+
+
+@shape.feature("SphericalDisproportion", "morph_sph_dispr", "KRCK", note=FROM_SPHERICITY, optional=True)
+def spherical_disproportion(f: Form) -> float:
+    """A / (36 pi V^2)^(1/3): 1 for a sphere."""
+    return float(f.area / (36 * np.pi * f.volume**2) ** (1 / 3))
 
 
 @shape.feature("Sphericity", "morph_sphericity", "QCFX")
