@@ -90,7 +90,7 @@ def _features(bundle: Bundle, prepared: Roi) -> dict[str, float]:
     """Radiomics and deep features of one prepared region, by name."""
     from ovfrad import radiomics
 
-    row: dict[str, float] = radiomics.extract(prepared, bundle.settings.radiomics).to_dict()
+    row: dict[str, float] = radiomics.extract(prepared, settings=bundle.settings.radiomics.parameters()).to_dict()
     if bundle.backbone is not None:
         from ovfrad.deep.features import features
         from ovfrad.deep.patch import patch

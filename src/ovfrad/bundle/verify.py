@@ -21,8 +21,8 @@ def check_probabilities(bundle: Bundle) -> np.ndarray:
     if bundle.from_images:
         from ovfrad.imaging import read_roi
 
-        margin = bundle.settings.imaging.margin_mm
-        roi = read_roi(check / "ct.nii.gz", check / "mask.nii.gz", case_id="check", margin_mm=margin)
+        paths = check / "ct.nii.gz", check / "mask.nii.gz"
+        roi = read_roi(*paths, case_id="check", margin_mm=bundle.settings.crop_mm)
         return predict_roi(bundle, roi, explain=False).probabilities
     row = pd.DataFrame([read_json(check / "row.json")], index=pd.MultiIndex.from_tuples([("check", "-")]))
     return predict_features(bundle, row, explain=False)[0].probabilities

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ovfrad.cli.app import app
 from ovfrad.cli.console import print_table
-from ovfrad.errors import InputError, warn
-
-if TYPE_CHECKING:
-    from ovfrad.imaging import Roi
+from ovfrad.errors import InputError
 
 Image = Annotated[Path, typer.Argument(help="CT: a NIfTI, NRRD or MHA file, or the folder of a DICOM series.")]
 Mask = Annotated[Path, typer.Argument(help="Mask of the vertebra: NIfTI, NRRD or MHA.")]
@@ -85,49 +82,34 @@ def inspect(
 def radiomics(
     image: Annotated[Path | None, typer.Argument(help="CT.")] = None,
     mask: Annotated[Path | None, typer.Argument(help="Mask.")] = None,
-    label: Label = None,
+    label: Annotated[list[int] | None, typer.Option(help="Label in the mask; give it again for further ones.")] = None,
     vertebra: Vertebra = None,
     scheme: Scheme = None,
     settings: Annotated[Path | None, typer.Option(help="PyRadiomics parameter file (YAML).")] = None,
-    profile: Annotated[Profile, typer.Option(help="`ibsi` is not there yet.")] = Profile.pyradiomics,
-    output: Annotated[Format, typer.Option("--format", help="One row of CSV, or one flat JSON object.")] = Format.csv,
-    listing: Annotated[bool, typer.Option("--list", help="List the features with formula, IBSI tag and unit.")] = False,
+    profile: Annotated[Profile | None, typer.Option(help="Whose definitions; default: the file's.")] = None,
+    aggregation: Annotated[str | None, typer.Option(help="ibsi: 2D_avg, 2D_comb, 2_5D_avg .. 3D_comb.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="A row of CSV, or one flat JSON object.")] = Format.csv,
+    listing: Annotated[bool, typer.Option("--list", help="List the features: formula, IBSI tag, unit.")] = False,
+    explained: Annotated[bool, typer.Option("--settings-help", help="List the settings of a parameter file.")] = False,
 ) -> None:
-    """Extract PyRadiomics' features of the original image, on the stored axes."""
-    from ovfrad import radiomics as engine
-    from ovfrad.study.settings import Radiomics
+    """Extract PyRadiomics' or IBSI's features, on the stored axes."""
+    from ovfrad.cli.radiomics_table import list_settings, print_features
 
     if listing:
-        print(engine.describe().to_csv(index=False), end="")
-        return
-    if image is None or mask is None:
-        raise InputError("E_USAGE", "ovfrad radiomics", "IMAGE and MASK are needed", "or --list")
-    if profile is Profile.ibsi:
-        raise InputError("E_PROFILE", "ovfrad radiomics", "profile ibsi is not there yet", "use --profile pyradiomics")
-    parameters = engine.read_parameters(settings) if settings is not None else None
-    chosen = chosen_label(mask, label, vertebra, scheme)
-    if chosen is None and parameters is not None:
-        chosen = parameters.label
-    roi = _read_any(image, mask, chosen)
-    chosen_settings, only = (Radiomics(), None) if parameters is None else (parameters.settings, parameters.only)
-    values = engine.extract(roi, chosen_settings, only)
-    if output is Format.json:
-        print(json.dumps({name: float(value) for name, value in values.items()}, indent=1))
+        from ovfrad import radiomics as engine
+
+        print(engine.describe(aggregation or "3D_avg").to_csv(index=False), end="")
+    elif explained:
+        list_settings()
+    elif image is None or mask is None:
+        raise InputError("E_USAGE", "ovfrad radiomics", "IMAGE and MASK are needed", "or --list, or --settings-help")
     else:
-        print(values.to_frame().T.to_csv(index=False), end="")
-
-
-def _read_any(image: Path, mask: Path, label: int | None) -> Roi:
-    """Region of any modality, as PyRadiomics takes it; one that cannot be CT is told of."""
-    from ovfrad import imaging
-
-    try:
-        return imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=None)
-    except InputError as error:
-        if error.code not in ("E_NOT_CT", "E_ROI_VALUES"):
-            raise
-        warn(error.code.replace("E_", "W_"), image, error.fault, "features are of grey values, not of HU")
-    return imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=None, require_ct=False)
+        labels = label or [chosen_label(mask, None, vertebra, scheme)]
+        if label and vertebra:
+            raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
+        changes = {"profile": profile and profile.value, "aggregation": aggregation}
+        given = {key: value for key, value in changes.items() if value is not None}
+        print_features(image, mask, labels, settings, given, as_json=output is Format.json)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from ovfrad.imaging.flags import flags
 from ovfrad.imaging.geometry import crop, to_lps
 from ovfrad.imaging.inspect import inspect
-from ovfrad.imaging.read import read_mask, read_roi, read_volume
+from ovfrad.imaging.read import read_mask, read_roi, read_rois, read_volume
 from ovfrad.imaging.resample import prepare
 from ovfrad.imaging.volume import GRID_TOLERANCE, Roi, Volume
 from ovfrad.imaging.window import bone_window
@@ -20,6 +20,7 @@ __all__ = [
     "prepare",
     "read_mask",
     "read_roi",
+    "read_rois",
     "read_volume",
     "to_lps",
     "write_dicom_series",

@@ -7,6 +7,7 @@ onto a CT: it must lie on the CT's grid, in whatever axis order it is stored.
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,15 +179,19 @@ def _by_name(path: Path, vertebra: str, scheme: str) -> int:
         ) from error
 
 
-def _mask(path: Path, label: int | None, vertebra: str | None, scheme: str | None) -> tuple[Volume, tuple[Note, ...]]:
+def _label_map(path: Path) -> tuple[Volume, tuple[Note, ...]]:
+    """Labels of a mask file as stored, and what is odd about it."""
     source = _open(path, "mask")
     _check_finite(source)
-    array = source.load(_whole(source.shape))
-    number = _chosen(path, labels_of(path, array), label, vertebra, scheme)
-    mask = array == number
+    return Volume(source.load(_whole(source.shape)), source.affine), source.notes
+
+
+def _drawn(path: Path, labels: Volume, number: int) -> Volume:
+    """Mask of one label."""
+    mask = labels.array == number
     if mask.all():
         raise InputError("E_MASK_FULL", path, "covers the whole image", "give a mask of one vertebra")
-    return Volume(mask, source.affine), source.notes
+    return Volume(mask, labels.affine)
 
 
 def read_mask(
@@ -209,10 +214,11 @@ def read_mask(
     Volume
         bool, axes as stored.
     """
-    mask, notes = _mask(Path(path), label, vertebra, scheme)
+    path = Path(path)
+    labels, notes = _label_map(path)
     for note in notes:
         warn(*note)
-    return mask
+    return _drawn(path, labels, _chosen(path, labels_of(path, labels.array), label, vertebra, scheme))
 
 
 def read_roi(
@@ -253,23 +259,55 @@ def read_roi(
     """
     ct, mask = Path(ct), Path(mask)
     source = _open(ct, "CT")
-    drawn, mask_notes = _mask(mask, label, vertebra, scheme)
-    grid = Volume(np.broadcast_to(np.uint8(0), source.shape), source.affine)
-    drawn = matched(drawn, grid)
-    if fault := grid_fault(drawn, grid):
-        remedy = "resample the mask onto the CT or export it again"
-        raise InputError("E_MASK_GRID", mask, fault, remedy)
-    drawn = Volume(drawn.array, source.affine)
+    labels, notes = _on_grid(mask, source)
+    number = _chosen(mask, labels_of(mask, labels.array), label, vertebra, scheme)
+    drawn = _drawn(mask, labels, number)
     box = _whole(source.shape) if margin_mm is None else mask_box(drawn.array, drawn.spacing, margin_mm)
-    image, region = _ct(source, box, require_ct), crop(drawn, box)
+    image = _ct(source, box, require_ct)
+    name = case_id or mask.name.split(".")[0]
+    return _roi(source, image, crop(drawn, box), mask, (*source.notes, *notes), name, require_ct, settings)
+
+
+def read_rois(
+    ct: str | Path, mask: str | Path, labels: Sequence[int | None], *, require_ct: bool = True
+) -> Iterator[Roi]:
+    """Read several regions of one CT, which is opened once and kept whole; see `read_roi`.
+
+    The case of each is named by the mask's file and the label; a label of None is the only one there is.
+    """
+    ct, mask = Path(ct), Path(mask)
+    source = _open(ct, "CT")
+    stored, notes = _on_grid(mask, source)
+    present = labels_of(mask, stored.array)
+    numbers = [_chosen(mask, present, label, None, None) for label in labels]
+    image = _ct(source, _whole(source.shape), require_ct)
+    for number in numbers:
+        name = f"{mask.name} label {number}"
+        yield _roi(source, image, _drawn(mask, stored, number), mask, (*source.notes, *notes), name, require_ct, None)
+        notes = ()  # said once
+
+
+def _on_grid(mask: Path, source: Source) -> tuple[Volume, tuple[Note, ...]]:
+    """Labels of a mask file on the axes of a CT; refused where the grids differ."""
+    labels, notes = _label_map(mask)
+    grid = Volume(np.broadcast_to(np.uint8(0), source.shape), source.affine)
+    labels = matched(labels, grid)
+    if fault := grid_fault(labels, grid):
+        raise InputError("E_MASK_GRID", mask, fault, "resample the mask onto the CT or export it again")
+    return Volume(labels.array, source.affine), notes
+
+
+def _roi(
+    source: Source, image: Volume, region: Volume, mask: Path, notes: tuple[Note, ...], name: str,
+    require_ct: bool, settings: Imaging | None,
+) -> Roi:  # fmt: skip
+    """A region with the warnings of its files, said and kept."""
     region = Volume(np.ascontiguousarray(region.array), image.affine)
-    notes = [*source.notes, *mask_notes]
     if require_ct:
-        notes += check_region(ct, mask, image.array[region.array])
-        notes += doubts(image, region, source.facts, ct, mask, settings)
-    lines = []
+        notes = (*notes, *check_region(source.path, mask, image.array[region.array]))
+        notes = (*notes, *doubts(image, region, source.facts, source.path, mask, settings))
     for note in notes:
-        lines.append(str(InputError(*note)))
         warn(*note)
+    lines = tuple(str(InputError(*note)) for note in notes)
     facts = source.facts or {"pixel_mm": min(image.spacing)}
-    return Roi(image, region, case_id or mask.name.split(".")[0], dict(facts), tuple(lines))
+    return Roi(image, region, name, dict(facts), lines)

@@ -1,4 +1,4 @@
-"""Radiomics: PyRadiomics' features of one region of interest, from our own engine.
+"""Radiomics: PyRadiomics' and IBSI's features of one region of interest, from our own engine.
 
 >>> import numpy as np
 >>> image = np.arange(64.0).reshape(4, 4, 4)
@@ -8,8 +8,20 @@
 
 from __future__ import annotations
 
-from ovfrad.radiomics.extraction import describe, extract, features, names, zscore
-from ovfrad.radiomics.parameters import Parameters, read_parameters
+from ovfrad.radiomics.extraction import extract, extract_many, features, names
+from ovfrad.radiomics.listing import describe
+from ovfrad.radiomics.parameters import read_parameters, settings_from
 from ovfrad.radiomics.perturbation import perturb
+from ovfrad.radiomics.settings import Settings
 
-__all__ = ["Parameters", "describe", "extract", "features", "names", "perturb", "read_parameters", "zscore"]
+__all__ = [
+    "Settings",
+    "describe",
+    "extract",
+    "extract_many",
+    "features",
+    "names",
+    "perturb",
+    "read_parameters",
+    "settings_from",
+]

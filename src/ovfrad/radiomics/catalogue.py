@@ -91,7 +91,13 @@ class FeatureClass:
         return [name for name in self.all_names if not self.features[name].optional]
 
     def compute(self, source: Any, only: Collection[str] | None = None) -> dict[str, float]:
-        """Evaluate `names` (or those named in `only`) on the class' input; directions are averaged."""
-        chosen = self.names if only is None else [name for name in self.all_names if name in only]
+        """Evaluate `names` (or `only`, in its order) on the class' input; directions are averaged.
+
+        A list of inputs, one a slice, gives the average over slices.
+        """
+        chosen = self.names if only is None else only
+        if isinstance(source, list):
+            each = [self.compute(one, chosen) for one in source]
+            return {name: sum(found[name] for found in each) / len(each) for name in chosen}
         values = {name: self.features[name].formula(source) for name in chosen}
         return {name: float(v.mean() if hasattr(v, "mean") else v) for name, v in values.items()}

@@ -10,15 +10,19 @@ MOST_LEVELS = 2048
 """Most grey levels a region may have: the 13 co-occurrence matrices then take 0.4 GB."""
 
 
-def bin_edges(values: np.ndarray, bin_width: float = 25.0, bin_count: int | None = None) -> np.ndarray:
+def bin_edges(
+    values: np.ndarray, bin_width: float = 25.0, bin_count: int | None = None, start: float | None = None
+) -> np.ndarray:
     """Lower edges of the bins and one upper edge, in the unit of `values`.
 
-    With a fixed width the edges are multiples of the width, from the largest one not above the minimum; IBSI starts
-    at the lower bound of the resegmentation range instead, so that its levels can differ by a constant. With a fixed
-    count the range of the values is divided evenly and the last edge is moved up by 1 to hold the maximum.
+    With a fixed width the edges are multiples of the width, from the largest one not above the minimum; with `start`
+    they begin there instead, as IBSI has it (the lower bound of the resegmentation range, or the minimum). With a
+    fixed count the range of the values is divided evenly and the last edge is moved up by 1 to hold the maximum.
 
     >>> bin_edges(np.array([-3.0, 60.0]), bin_width=25)
     array([-25.,   0.,  25.,  50.,  75., 100.])
+    >>> bin_edges(np.array([-3.0, 60.0]), bin_width=25, start=-10)
+    array([-10.,  15.,  40.,  65.,  90.])
     >>> bin_edges(np.array([0.0, 8.0]), bin_count=4)
     array([0., 2., 4., 6., 9.])
     """
@@ -29,17 +33,20 @@ def bin_edges(values: np.ndarray, bin_width: float = 25.0, bin_count: int | None
         return edges
     if (high - low) / bin_width > 1e6:
         raise InputError("E_BINS", "radiomics", f"more than 1e6 bins of {bin_width:g}", "use a larger bin_width")
-    edges = np.arange(low - low % bin_width, high + 2 * bin_width, bin_width)
+    first = low - low % bin_width if start is None else start
+    edges = np.arange(first, high + 2 * bin_width, bin_width)
     return edges if edges.size > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
 
 
-def grey_levels(values: np.ndarray, bin_width: float = 25.0, bin_count: int | None = None) -> np.ndarray:
+def grey_levels(
+    values: np.ndarray, bin_width: float = 25.0, bin_count: int | None = None, start: float | None = None
+) -> np.ndarray:
     """Grey level of each value, 1, 2, ...: the number of the bin it falls in, lower edge included.
 
     >>> grey_levels(np.array([-3.0, 0.0, 24.9, 25.0, 60.0]), bin_width=25)
     array([1, 2, 2, 3, 4], dtype=int32)
     """
-    edges = bin_edges(values, bin_width, bin_count)
+    edges = bin_edges(values, bin_width, bin_count, start)
     step = bin_width if bin_count is None else edges[1] - edges[0]
     level = np.floor((values - edges[0]) / step).astype(np.int32).clip(0, edges.size - 2)
     level -= values < edges[level]  # division and edges round differently: the edges decide

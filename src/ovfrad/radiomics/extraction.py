@@ -1,181 +1,283 @@
-"""The features of one region: from arrays (`features`) or from a `Roi` with the settings of a study (`extract`)."""
+"""The features of one region, in one straight line: prepare, measure the mask, filter, discretise, count, compute."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ovfrad.errors import InputError, warn
 from ovfrad.radiomics.catalogue import FeatureClass
-from ovfrad.radiomics.firstorder import Distribution, firstorder
-from ovfrad.radiomics.glcm import Cooccurrence, glcm
-from ovfrad.radiomics.gldm import dependences, gldm
-from ovfrad.radiomics.glrlm import glrlm, run_lengths
-from ovfrad.radiomics.glszm import glszm, zone_sizes
-from ovfrad.radiomics.ngtdm import ToneDifference, ngtdm
-from ovfrad.radiomics.region import Region, make_region
+from ovfrad.radiomics.classes import BY_NAME, OF_IMAGE, OF_MASK, chosen
+from ovfrad.radiomics.filters.image_types import filtered
+from ovfrad.radiomics.filters.prefixes import prefixes
+from ovfrad.radiomics.firstorder import Distribution
+from ovfrad.radiomics.listing import ibsi_tag
+from ovfrad.radiomics.parameters import AnySettings, settings_from
+from ovfrad.radiomics.processing import Prepared, prepare
+from ovfrad.radiomics.processing.source import Place
+from ovfrad.radiomics.region import Region, Sample, make_region, sample
+from ovfrad.radiomics.settings import Settings, renamed
 from ovfrad.radiomics.shape import Form, shape
-from ovfrad.study.settings import Radiomics
+from ovfrad.radiomics.shape2d import Outline, shape2d
+from ovfrad.radiomics.source import AnyImage, Source, source_of, sources_of
+from ovfrad.radiomics.texture import Texture, cooccurrence, neighbourhood, run_lengths, zone_sizes
 
 if TYPE_CHECKING:
-    from ovfrad.imaging.volume import Roi
-
-CLASSES: tuple[FeatureClass, ...] = (shape, firstorder, glcm, gldm, glrlm, glszm, ngtdm)
-"""Classes in the order in which PyRadiomics lists them."""
-
-PREFIX = "original_"
-"""Image type of every feature here: the image as it is, no filter."""
+    import pandas as pd
 
 
-def names() -> list[str]:
-    """Names of the 107 features, in PyRadiomics' order.
+def names(settings: AnySettings = None) -> list[str]:
+    """Names of the features under the given settings, in PyRadiomics' order.
 
     >>> len(names()), names()[0], names()[-1]
     (107, 'original_shape_Elongation', 'original_ngtdm_Strength')
     """
-    return [PREFIX + name for group in CLASSES for name in group.names]
-
-
-def describe() -> pd.DataFrame:
-    """One row a feature: name, class, definition, IBSI tag and code, unit, and where it departs from IBSI."""
-    rows = [
-        {
-            "name": PREFIX + name,
-            "class": group.name,
-            "definition": group.features[name].definition,
-            "ibsi_tag": group.features[name].ibsi_tag,
-            "ibsi_code": group.features[name].ibsi_code,
-            "unit": group.features[name].unit,
-            "note": group.features[name].note,
-        }
-        for group in CLASSES
-        for name in group.names
-    ]
-    return pd.DataFrame(rows)
+    settings = settings_from(settings)
+    wanted = chosen(settings)
+    found = [f"original_{name}" for group in OF_MASK for name in wanted.get(group.name, ())]
+    for prefix in _prefixes(settings):
+        found += [f"{prefix}_{name}" for group, names in wanted.items() if BY_NAME[group] in OF_IMAGE for name in names]
+    return found
 
 
 def features(
     image: np.ndarray,
     mask: np.ndarray,
-    spacing: tuple[float, float, float],
+    spacing: Sequence[float],
+    settings: Settings | None = None,
     *,
-    bin_width: float = 25.0,
-    bin_count: int | None = None,
-    gldm_a: int = 0,
-    voxel_array_shift: float = 0.0,
     only: Collection[str] | None = None,
     where: str = "mask",
+    place: Place | None = None,
+    **changes: Any,
 ) -> dict[str, float]:
-    """Compute PyRadiomics features of the voxels inside a mask.
+    """Compute the features of the voxels inside a mask.
 
     Parameters
     ----------
     image : ndarray, shape (k, j, i)
-        Intensities, HU.
+        Intensities, HU. Give the whole image: filters look beyond the mask, and some take its largest value.
     mask : ndarray of bool, shape (k, j, i)
-        The region; at least two of its extents exceed one voxel.
-    spacing : tuple of float
+        The region.
+    spacing : sequence of float
         Voxel size (k, j, i), mm.
-    bin_width : float
-        Width of a grey-level bin, in the unit of `image`.
-    bin_count : int, optional
-        Divide the region's range into this number of bins instead.
-    gldm_a : int
-        Largest difference of levels of dependent neighbours.
-    voxel_array_shift : float
-        Added to intensities for Energy, TotalEnergy and RootMeanSquared.
+    settings : Settings, optional
+        Default: PyRadiomics' 107 features of the original image.
     only : collection of str, optional
-        Names (`original_glcm_Contrast`) to compute; all by default.
+        Names (`original_glcm_Contrast`) to compute; all that the settings ask for by default.
     where : str
         Names the case in an error.
+    place : Place, optional
+        Origin and direction of the image, see there.
+    **changes
+        Single settings, e.g. `bin_width=10`.
 
     Returns
     -------
     dict
         Name to value, finite, in the order of `names`.
     """
-    region = make_region(image, mask, spacing, bin_width, bin_count, where)
-    return _features(region, gldm_a, voxel_array_shift, only, where)
+    settings = replace(settings or Settings(), **changes)
+    if image.ndim != 3 or image.shape != mask.shape:
+        fault = f"image {image.shape} and mask {mask.shape} are not one 3-D grid"
+        raise InputError("E_GRID", where, fault, "give two arrays (k, j, i) of equal shape")
+    wanted = _only(chosen(settings), only)
+    prepared = prepare(image, np.asarray(mask, dtype=bool), tuple(map(float, spacing)), settings, where, place)
+    region = make_region(prepared.mask, prepared.spacing, settings.distances, settings.flat_axis, where)
+    found = _of_mask(prepared, wanted.get("original", {}), settings, where)
+    types = settings.image_types
+    if only is not None:
+        types = {kind: types[kind] for kind in types if any(prefix in wanted for prefix in _prefixes(settings, kind))}
+    flat = {"force2d": settings.force2d, "force2d_dimension": settings.force2d_dimension}
+    for prefix, inside, options in filtered(prepared.image, prepared.spacing, region.box, types, **flat, where=where):
+        own = _own(settings, options)
+        if (own.distances, own.flat_axis) != (settings.distances, settings.flat_axis):
+            region = make_region(prepared.mask, prepared.spacing, own.distances, own.flat_axis, where)
+        found |= _of_image(prefix, inside, region, wanted.get(prefix, wanted[""]), own, where)
+    return found
 
 
-def _features(region: Region, gldm_a: int, shift: float, only: Collection[str] | None, where: str) -> dict[str, float]:
-    wanted = [group for group in CLASSES if only is None or any(PREFIX + name in only for name in group.names)]
-    inputs = _inputs(region, wanted, gldm_a, shift, where)
-    chosen = None if only is None else {name.removeprefix(PREFIX) for name in only}
-    found = {name: value for group in wanted for name, value in group.compute(inputs[group.name], chosen).items()}
-    return {PREFIX + name: value for name, value in found.items()}
-
-
-def _inputs(region: Region, wanted: Collection[FeatureClass], gldm_a: int, shift: float, where: str) -> dict[str, Any]:
-    """What each wanted class is computed from."""
-    makers = {
-        "shape": lambda: Form.of(region),
-        "firstorder": lambda: Distribution.of(region, shift),
-        "glcm": lambda: Cooccurrence.of(region, where),
-        "glrlm": lambda: run_lengths(region, where),
-        "glszm": lambda: zone_sizes(region),
-    }
-    inputs = {group.name: makers[group.name]() for group in wanted if group.name in makers}
-    if gldm in wanted or ngtdm in wanted:
-        from ovfrad.radiomics.texture_kernels import neighbourhoods
-
-        levels = region.spread(region.levels)
-        difference, dependence = neighbourhoods(levels, region.voxels, region.offsets, gldm_a)
-        inputs |= {"gldm": dependences(region, dependence), "ngtdm": ToneDifference.of(region, difference)}
-    return inputs
-
-
-def zscore(image: np.ndarray, scale: float, where: str = "image") -> np.ndarray:
-    """Normalise as PyRadiomics does: (x - mean) / SD x scale over the WHOLE array given, SD with N - 1.
-
-    Mean and SD are taken over every voxel of the array, inside the mask and outside; so they depend on how much
-    was cropped, and a cropped `Roi` and its whole CT give different values.
-
-    >>> zscore(np.array([[[1.0, 2.0, 3.0]]]), scale=100)
-    array([[[-100.,    0.,  100.]]])
-    """
-    x = np.asarray(image, dtype=np.float64)
-    sd = x.std(ddof=1) if x.size > 1 else 0.0
-    if not sd > 0:
-        raise InputError(
-            "E_IMAGE_CONSTANT", where, f"SD of the image is {sd:g}", "a z-score needs intensities that vary"
-        )
-    return (x - x.mean()) / sd * scale
-
-
-def extract(roi: Roi, settings: Radiomics | None = None, only: Collection[str] | None = None) -> pd.Series:
-    """Compute the features of a region of interest under a study's settings.
-
-    The stored axes are kept (no reorientation, no resampling: `ovfrad.imaging.prepare` does both). With
-    `intensities: zscore` the image of the `Roi`, as cropped, is normalised first; see `zscore`.
+def extract(
+    image: AnyImage,
+    mask: AnyImage | None = None,
+    settings: AnySettings = None,
+    *,
+    label: int | None = None,
+    spacing: Sequence[float] | None = None,
+    only: Collection[str] | None = None,
+) -> pd.Series:
+    """Compute the features of a region of interest.
 
     Parameters
     ----------
-    roi : Roi
-        CT in HU and mask on one grid.
-    settings : Radiomics, optional
-        Default: the settings' own defaults.
+    image : path, SimpleITK image, ndarray (k, j, i), Volume or Roi
+        CT in HU; other modalities are taken as they are, with a warning where a file says so.
+    mask : path, SimpleITK image, ndarray (k, j, i) or Volume
+        Label map on the image's grid; None only where `image` is a `Roi`.
+    settings : Settings, mapping or path, optional
+        A mapping or file as PyRadiomics' parameter files have it. Default: 107 features of the original image.
+    label : int, optional
+        Label of the region in the mask; default: that of the settings. An array of bool needs none.
+    spacing : three floats, optional
+        Voxel size (k, j, i) of arrays, mm; default 1.
     only : collection of str, optional
-        Names to compute; all 107 by default.
+        Names to compute; default: all that the settings ask for.
 
     Returns
     -------
     Series of float64
-        Index: names as PyRadiomics orders them; name: `roi.case_id`.
+        Index: names as PyRadiomics orders them; name: the case. Under the profile `ibsi` the IBSI tag of each name is
+        in `attrs["ibsi_tags"]`.
+
+    Examples
+    --------
+    >>> image = np.arange(64.0).reshape(4, 4, 4)
+    >>> float(extract(image, image > 20, {"setting": {"binWidth": 8}})["original_firstorder_Mean"])
+    42.0
     """
-    settings = settings or Radiomics()
-    image = np.asarray(roi.ct.array)
-    if settings.intensities == "zscore":
-        image = zscore(image, settings.z_scale, roi.case_id)
-    i, j, k = (float(step) for step in roi.ct.spacing)
-    region = make_region(image, roi.mask.array, (k, j, i), settings.bin_width, where=roi.case_id)
-    low, high = settings.bins
-    bins = int(region.grey[-1])
+    asked = settings_from(settings)
+    source = source_of(image, mask, asked.label if label is None else label, spacing)
+    return _series(source, asked, only)
+
+
+def extract_many(
+    image: AnyImage,
+    mask: AnyImage,
+    labels: Sequence[int | None],
+    settings: AnySettings = None,
+    *,
+    spacing: Sequence[float] | None = None,
+    only: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """Compute the features of several regions of one image, which is read once.
+
+    Parameters
+    ----------
+    image, mask, settings, spacing, only
+        As in `extract`.
+    labels : sequence of int
+        Labels of the regions in the mask; None: the only one there is.
+
+    Returns
+    -------
+    DataFrame of float64
+        A row a region, index `label`; columns as PyRadiomics orders them.
+    """
+    import pandas as pd
+
+    asked = settings_from(settings)
+    sources = sources_of(image, mask, labels, spacing)
+    rows = {number: _series(source, asked, only) for number, source in sources}
+    table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="label"))
+    table.attrs.update(next(iter(rows.values())).attrs)
+    return table
+
+
+def _series(source: Source, settings: Settings, only: Collection[str] | None) -> pd.Series:
+    import pandas as pd
+
+    values = features(
+        source.image, source.mask, source.spacing, settings, only=only, where=source.name, place=source.place
+    )
+    found = pd.Series(values, name=source.name, dtype="float64")
+    if settings.profile == "ibsi":
+        found.attrs["ibsi_tags"] = {name: ibsi_tag(name, settings.aggregation) for name in values}
+    return found
+
+
+def _only(wanted: dict[str, list[str]], only: Collection[str] | None) -> dict[str, dict[str, list[str]]]:
+    """Wanted names by image prefix ('' for any prefix not listed) and class."""
+    if only is None:
+        return {"": wanted, "original": wanted}
+    asked: dict[str, set[str]] = {}
+    for full in only:
+        prefix, group, name = full.rsplit("_", 2)
+        if f"{group}_{name}" not in wanted.get(group, ()):
+            fault = "the settings do not ask for this feature"
+            raise InputError("E_FEATURE", full, fault, "see `ovfrad radiomics --list`")
+        asked.setdefault(prefix, set()).add(f"{group}_{name}")
+    chosen_of = {
+        prefix: {group: [name for name in names if name in some] for group, names in wanted.items()}
+        for prefix, some in asked.items()
+    }
+    return {"": {}, **chosen_of}
+
+
+def _prefixes(settings: Settings, kind: str | None = None) -> list[str]:
+    """Prefixes of the features of all image types, or of one."""
+    types = settings.image_types if kind is None else {kind: settings.image_types[kind]}
+    return prefixes(types, force2d=settings.force2d)
+
+
+def _own(settings: Settings, options: Mapping[str, Any]) -> Settings:
+    """Settings of one image type, which a parameter file may change for it alone."""
+    return replace(settings, **renamed(options, "imageType")) if options else settings
+
+
+def _of_mask(prepared: Prepared, wanted: Mapping[str, list[str]], settings: Settings, where: str) -> dict[str, float]:
+    """Features of the mask alone."""
+    if not any(wanted.get(group.name) for group in OF_MASK):
+        return {}
+    region, found = make_region(prepared.shape_mask, prepared.spacing, where=where), {}
+    if names := wanted.get("shape"):
+        found |= shape.compute(Form.of(region, int(settings.profile == "ibsi"), where), names)
+    if names := wanted.get("shape2D"):
+        found |= shape2d.compute(Outline.of(region, settings.force2d_dimension, where), names)
+    return {f"original_{name}": value for name, value in found.items()}
+
+
+def _of_image(
+    prefix: str, inside: np.ndarray, region: Region, wanted: Mapping[str, list[str]], settings: Settings, where: str
+) -> dict[str, float]:
+    """Features of one image within the region's box."""
+    if not any(wanted.get(group.name) for group in OF_IMAGE):
+        return {}
+    found = sample(
+        region, inside, settings.bin_width, settings.bin_count, _start(prefix, inside, region, settings), where
+    )
+    if prefix == "original" and settings.bins is not None:
+        _check_bins(int(found.grey[-1]), settings, where)
+    texture = Texture.of(settings)
+    values: dict[str, float] = {}
+    for group, source in _inputs(found, texture, wanted, settings, where):
+        values |= group.compute(source, wanted[group.name])
+    return {f"{prefix}_{name}": value for name, value in values.items()}
+
+
+def _inputs(
+    found: Sample, texture: Texture, wanted: Mapping[str, list[str]], settings: Settings, where: str
+) -> list[tuple[FeatureClass, Any]]:
+    """What each wanted class is computed from, in PyRadiomics' order."""
+    inputs: dict[str, Any] = {}
+    if wanted.get("firstorder"):
+        normal = 3.0 if settings.profile == "ibsi" else 0.0  # IBSI: excess kurtosis
+        inputs["firstorder"] = Distribution.of(found, settings.voxel_array_shift, normal)
+    if wanted.get("glcm"):
+        inputs["glcm"] = cooccurrence(found, texture, where)
+    if wanted.get("glrlm"):
+        inputs["glrlm"] = run_lengths(found, texture, where)
+    if wanted.get("glszm"):
+        inputs["glszm"] = zone_sizes(found, texture)
+    if wanted.get("gldm") or wanted.get("ngtdm"):
+        inputs["gldm"], inputs["ngtdm"] = neighbourhood(found, texture)
+    return [(BY_NAME[name], inputs[name]) for name in wanted if wanted[name] and name in inputs]
+
+
+def _start(prefix: str, inside: np.ndarray, region: Region, settings: Settings) -> float | None:
+    """Lower edge of the first bin where IBSI says so: the lower bound of the range, or the minimum."""
+    if settings.profile != "ibsi" or settings.bin_count is not None:
+        return None
+    if prefix == "original" and settings.resegment_range is not None and settings.resegment_mode == "absolute":
+        return settings.resegment_range[0]
+    return float(inside[region.inside].min())
+
+
+def _check_bins(bins: int, settings: Settings, where: str) -> None:
+    """Warn of a number of grey levels that textures are not made for."""
+    low, high = settings.bins or (1, bins)
     if not low <= bins <= high:
         advice = f"textures need {low} to {high}: change radiomics.bin_width (now {settings.bin_width:g})"
-        warn("W_BINS", roi.case_id, f"{bins} grey-level bin{'s' if bins > 1 else ''} inside the mask", advice)
-    values = _features(region, settings.gldm_a, 0.0, only, roi.case_id)
-    return pd.Series(values, name=roi.case_id, dtype="float64")
+        warn("W_BINS", where, f"{bins} grey-level bin{'s' if bins > 1 else ''} inside the mask", advice)

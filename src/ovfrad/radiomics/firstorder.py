@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ovfrad.radiomics.catalogue import FeatureClass
-from ovfrad.radiomics.region import Region
+from ovfrad.radiomics.region import Sample
 
 EPS = float(np.spacing(1.0))
 """Added inside logarithms, as PyRadiomics does, so that 0 log 0 = 0."""
@@ -33,18 +33,21 @@ class Distribution:
         Volume of a voxel, mm^3.
     shift : float
         Added to intensities before they are squared (PyRadiomics' voxelArrayShift).
+    normal : float
+        Kurtosis from which that of the region is counted: 0, or a normal distribution's 3 (IBSI).
     """
 
     x: np.ndarray
     p: np.ndarray
     voxel_volume: float
     shift: float = 0.0
+    normal: float = 0.0
 
     @classmethod
-    def of(cls, region: Region, shift: float = 0.0) -> Distribution:
+    def of(cls, found: Sample, shift: float = 0.0, normal: float = 0.0) -> Distribution:
         """Sort the region's intensities and count its grey levels."""
-        counts = np.bincount(region.levels)[region.grey]
-        return cls(np.sort(region.values), counts / region.values.size, region.voxel_volume, shift)
+        share = found.counts[found.grey] / found.values.size
+        return cls(np.sort(found.values), share, found.region.voxel_volume, shift, normal)
 
     @cached_property
     def mean(self) -> float:
@@ -113,7 +116,7 @@ def interquartile_range(d: Distribution) -> float:
 @firstorder.feature("Kurtosis", "stat_kurt", "IPH6", note="not the excess: IBSI's value plus 3; 0 for a flat region")
 def kurtosis(d: Distribution) -> float:
     """Mean of (x - mean)^4 over variance^2."""
-    return float((d.squares @ d.squares) / d.x.size / d.variance**2) if d.variance > 0 else 0.0
+    return float((d.squares @ d.squares) / d.x.size / d.variance**2) - d.normal if d.variance > 0 else 0.0
 
 
 @firstorder.feature("Maximum", "stat_max", "84IY", "HU")

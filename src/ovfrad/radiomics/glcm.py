@@ -13,10 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ovfrad.errors import InputError
 from ovfrad.radiomics.catalogue import FeatureClass
 from ovfrad.radiomics.firstorder import EPS
-from ovfrad.radiomics.region import Region
 
 glcm = FeatureClass("glcm", "grey-level co-occurrence matrix")
 
@@ -35,20 +33,6 @@ class Cooccurrence:
 
     p: np.ndarray
     grey: np.ndarray
-
-    @classmethod
-    def of(cls, region: Region, where: str = "mask") -> Cooccurrence:
-        """Count the pairs of a region; directions without a pair are left out."""
-        from ovfrad.radiomics.texture_kernels import cooccurrences
-
-        rank = region.spread(region.rank)
-        counts = cooccurrences(rank, region.voxels, region.offsets, region.grey.size)
-        counts = counts[counts.any(axis=(1, 2))]
-        if counts.shape[0] == 0:
-            fault = f"no two of the mask's {region.voxels.size} voxels touch"
-            raise InputError("E_ROI_SCATTERED", where, fault, "textures need a connected region")
-        symmetric = counts + counts.transpose(0, 2, 1)
-        return cls(symmetric / symmetric.sum(axis=(1, 2), keepdims=True), region.grey.astype(float))
 
     @cached_property
     def highest(self) -> int:

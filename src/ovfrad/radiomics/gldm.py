@@ -10,19 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from ovfrad.radiomics.catalogue import FeatureClass
-from ovfrad.radiomics.region import Region
 from ovfrad.radiomics.sizes import SizeMatrix
 
 gldm = FeatureClass("gldm", "grey-level dependence matrix")
-
-
-def dependences(region: Region, dependence: np.ndarray) -> SizeMatrix:
-    """Count voxels by level and dependence (n_voxels,), as `texture_kernels.neighbourhoods` returns it."""
-    width = int(dependence.max()) + 1
-    counts = np.bincount((region.rank - 1) * width + dependence, minlength=region.grey.size * width)
-    counts = counts.reshape(1, region.grey.size, width)
-    sizes = np.flatnonzero(counts.any(axis=(0, 1)))
-    return SizeMatrix(counts[:, :, sizes].astype(float), region.grey.astype(float), sizes.astype(float))
 
 
 @gldm.feature("DependenceEntropy", "ngl_dc_entr_3D", "FCBV", "bit")

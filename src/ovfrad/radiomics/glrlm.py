@@ -8,39 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovfrad.errors import InputError
 from ovfrad.radiomics.catalogue import FeatureClass
-from ovfrad.radiomics.region import DIRECTIONS, Region
 from ovfrad.radiomics.sizes import SizeMatrix
 
 glrlm = FeatureClass("glrlm", "grey-level run-length matrix")
-
-
-def run_lengths(region: Region, where: str = "mask") -> SizeMatrix:
-    """Count the runs of a region in each direction; `where` names the case in an error."""
-    from ovfrad.radiomics.texture_kernels import runs
-
-    rank = region.spread(region.rank)
-    counts = runs(rank, region.voxels, region.offsets, region.grey.size, max(region.mask.shape) - 2)
-    counts = counts[_has_lines(region, counts)]
-    if counts.shape[0] == 0:
-        fault = f"no line crosses two of the mask's {region.voxels.size} voxels"
-        raise InputError("E_ROI_SCATTERED", where, fault, "textures need a connected region")
-    lengths = np.flatnonzero(counts.any(axis=(0, 1)))
-    return SizeMatrix(counts[:, :, lengths].astype(float), region.grey.astype(float), lengths + 1.0)
-
-
-def _has_lines(region: Region, counts: np.ndarray) -> np.ndarray:
-    """Tell for each direction whether some line holds more than one voxel of the region, touching or not."""
-    found = np.asarray(counts[:, :, 1:].any(axis=(1, 2)))
-    if not found.all():
-        places = np.argwhere(region.mask)
-        for number, step in enumerate(DIRECTIONS):
-            if not found[number]:
-                moving = int(np.flatnonzero(step)[0])  # slide each voxel along the line to coordinate 0 of this axis
-                start = places - places[:, moving, None] * step[moving] * np.array(step)
-                found[number] = len(np.unique(start, axis=0)) < len(places)
-    return found
 
 
 @glrlm.feature("GrayLevelNonUniformity", "rlm_glnu_3D_avg", "R5YN", "run")

@@ -8,21 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from ovfrad.radiomics.catalogue import FeatureClass
-from ovfrad.radiomics.region import Region
 from ovfrad.radiomics.sizes import SizeMatrix
 
 glszm = FeatureClass("glszm", "grey-level size-zone matrix")
-
-
-def zone_sizes(region: Region) -> SizeMatrix:
-    """Find the zones of a region and count them by level and size."""
-    from ovfrad.radiomics.texture_kernels import zones
-
-    rank, size = zones(region.spread(region.rank), region.voxels, region.offsets)
-    sizes, column = np.unique(size, return_inverse=True)
-    counts = np.bincount((rank - 1) * sizes.size + column, minlength=region.grey.size * sizes.size)
-    counts = counts.reshape(1, region.grey.size, sizes.size).astype(float)
-    return SizeMatrix(counts, region.grey.astype(float), sizes.astype(float))
 
 
 @glszm.feature("GrayLevelNonUniformity", "szm_glnu_3D", "JNSA", "zone")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ovfrad.radiomics.catalogue import FeatureClass
-from ovfrad.radiomics.region import Region
 
 ngtdm = FeatureClass("ngtdm", "neighbouring grey-tone difference matrix")
 
@@ -37,12 +36,6 @@ class ToneDifference:
     i: np.ndarray
     n: np.ndarray
     s: np.ndarray
-
-    @classmethod
-    def of(cls, region: Region, difference: np.ndarray) -> ToneDifference:
-        """Sum the differences (n_voxels,) of `texture_kernels.neighbourhoods` by grey level."""
-        n = np.bincount(region.rank)[1:].astype(float)
-        return cls(region.grey.astype(float), n, np.bincount(region.rank, weights=difference)[1:])
 
     @property
     def p(self) -> np.ndarray:

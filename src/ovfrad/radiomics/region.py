@@ -1,7 +1,8 @@
-"""The voxels of one region of interest, cropped to its bounding box and checked."""
+"""The voxels of one region of interest: where they are (`Region`) and what they hold in one image (`Sample`)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -11,30 +12,54 @@ import numpy as np
 from ovfrad.errors import InputError
 from ovfrad.radiomics.discretise import MOST_LEVELS, grey_levels
 
-DIRECTIONS = tuple(step for step in product((0, 1), (-1, 0, 1), (-1, 0, 1)) if step > (0, 0, 0))
-"""The 13 forward directions (k, j, i) of Chebyshev distance 1; the other 13 are their opposites."""
+Step = tuple[int, int, int]
+"""From a voxel to another, in voxels (k, j, i)."""
+Box = tuple[slice, slice, slice]
+
+
+def half_directions(distances: Sequence[int] = (1,), flat_axis: int | None = None) -> tuple[Step, ...]:
+    """Steps (k, j, i) to all neighbours at the given Chebyshev distances, one of each pair of opposites.
+
+    >>> len(half_directions()), len(half_directions((1, 2))), half_directions(flat_axis=0)
+    (13, 62, ((0, 0, 1), (0, 1, -1), (0, 1, 0), (0, 1, 1)))
+    """
+    reach = range(-max(distances), max(distances) + 1)
+    return tuple(
+        step
+        for step in product(reach, reach, reach)
+        if step > (0, 0, 0) and max(map(abs, step)) in distances and (flat_axis is None or step[flat_axis] == 0)
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A region of interest in its bounding box.
+    """A mask in its bounding box.
 
     Attributes
     ----------
     mask : ndarray of bool, shape (k, j, i)
-        The bounding box with one voxel of padding on every side.
-    values : ndarray of float64, shape (n_voxels,)
-        Intensities in C order of (k, j, i).
+        The bounding box, padded on every side by the largest distance, so that no neighbour leaves the array.
     spacing : tuple of float
         Size of a voxel (k, j, i), mm.
-    levels : ndarray of int32, shape (n_voxels,)
-        Grey level of each voxel, from 1.
+    box : tuple of slice
+        The bounding box within the image, without padding.
+    distances : tuple of int
+        Chebyshev distances of neighbours, voxels.
+    flat_axis : int, optional
+        Array axis that no pair of neighbours crosses: textures within slices.
     """
 
     mask: np.ndarray
-    values: np.ndarray
     spacing: tuple[float, float, float]
-    levels: np.ndarray
+    box: Box
+    distances: tuple[int, ...] = (1,)
+    flat_axis: int | None = None
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """The bounding box without padding, bool (k, j, i)."""
+        pad = max(self.distances)
+        return self.mask[pad:-pad, pad:-pad, pad:-pad]
 
     @cached_property
     def voxels(self) -> np.ndarray:
@@ -42,22 +67,34 @@ class Region:
         return np.flatnonzero(self.mask)
 
     @cached_property
-    def grey(self) -> np.ndarray:
-        """Grey levels that occur, ascending, int64 (n,)."""
-        return np.flatnonzero(np.bincount(self.levels))
+    def steps(self) -> tuple[Step, ...]:
+        """Steps to neighbours at `distances`."""
+        return half_directions(self.distances, self.flat_axis)
 
     @cached_property
-    def rank(self) -> np.ndarray:
-        """Rank (from 1) of each voxel's level among those that occur, int32 (n_voxels,)."""
-        rank_of = np.zeros(self.grey[-1] + 1, np.int32)
-        rank_of[self.grey] = np.arange(1, self.grey.size + 1)
-        return rank_of[self.levels]
+    def near_steps(self) -> tuple[Step, ...]:
+        """Steps to neighbours that touch: runs and zones know no other distance."""
+        return half_directions((1,), self.flat_axis)
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """Flat distance to the next voxel in each of `DIRECTIONS`, int64 (13,)."""
+        """Flat distance of each of `steps`, int64."""
+        return self._flat(self.steps)
+
+    @cached_property
+    def near_offsets(self) -> np.ndarray:
+        """Flat distance of each of `near_steps`, int64."""
+        return self._flat(self.near_steps)
+
+    def _flat(self, steps: tuple[Step, ...]) -> np.ndarray:
         _, rows, columns = self.mask.shape
-        return np.array(DIRECTIONS) @ np.array([rows * columns, columns, 1])
+        return np.array(steps) @ np.array([rows * columns, columns, 1])
+
+    @cached_property
+    def slices(self) -> tuple[np.ndarray, ...]:
+        """Places in `voxels` of each slice across `flat_axis` that the region meets."""
+        place = np.unravel_index(self.voxels, self.mask.shape)[self.flat_axis or 0]
+        return tuple(np.flatnonzero(place == at) for at in np.unique(place))
 
     @property
     def voxel_volume(self) -> float:
@@ -71,7 +108,47 @@ class Region:
         return box
 
 
-def bounding_box(mask: np.ndarray, where: str = "mask") -> tuple[slice, slice, slice]:
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What the voxels of a region hold in one image.
+
+    Attributes
+    ----------
+    region : Region
+    values : ndarray of float64, shape (n_voxels,)
+        Intensities in C order of (k, j, i).
+    levels : ndarray of int32, shape (n_voxels,)
+        Grey level of each voxel, from 1.
+    """
+
+    region: Region
+    values: np.ndarray
+    levels: np.ndarray
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Voxels of each level from 0 up, int64 (highest + 1,)."""
+        return np.bincount(self.levels)
+
+    @cached_property
+    def grey(self) -> np.ndarray:
+        """Grey levels that occur, ascending, int64 (n,)."""
+        return np.flatnonzero(self.counts)
+
+    @cached_property
+    def rank(self) -> np.ndarray:
+        """Rank (from 1) of each voxel's level among those that occur, int32 (n_voxels,)."""
+        rank_of = np.zeros(self.grey[-1] + 1, np.int32)
+        rank_of[self.grey] = np.arange(1, self.grey.size + 1)
+        return rank_of[self.levels]
+
+    @cached_property
+    def rank_box(self) -> np.ndarray:
+        """`rank` laid out in the flat padded box, 0 outside."""
+        return self.region.spread(self.rank)
+
+
+def bounding_box(mask: np.ndarray, where: str = "mask") -> Box:
     """Smallest box (k, j, i) that holds the mask."""
     spans = []
     for axis in range(3):
@@ -83,32 +160,35 @@ def bounding_box(mask: np.ndarray, where: str = "mask") -> tuple[slice, slice, s
 
 
 def make_region(
-    image: np.ndarray,
     mask: np.ndarray,
-    spacing: tuple[float, float, float],
-    bin_width: float = 25.0,
-    bin_count: int | None = None,
+    spacing: Sequence[float],
+    distances: tuple[int, ...] = (1,),
+    flat_axis: int | None = None,
     where: str = "mask",
 ) -> Region:
-    """Crop image and mask (k, j, i) to the mask's box, and discretise; `where` names the case in an error."""
-    if image.ndim != 3 or image.shape != mask.shape:
-        fault = f"image {image.shape} and mask {mask.shape} are not one 3-D grid"
-        raise InputError("E_GRID", where, fault, "give two arrays (k, j, i) of equal shape")
+    """Crop a mask (k, j, i) to its bounding box; `where` names the case in an error."""
     if len(spacing) != 3 or not all(np.isfinite(spacing)) or min(spacing) <= 0:
         raise InputError("E_SPACING", where, f"spacing {spacing} mm", "give three positive numbers (k, j, i)")
-    mask = np.asarray(mask, dtype=bool)
     box = bounding_box(mask, where)
-    inside = mask[box]
-    if sum(extent > 1 for extent in inside.shape) < 2:
-        fault = f"the mask is {' x '.join(map(str, inside.shape))} voxels (k x j x i), a point or a line"
-        raise InputError("E_ROI_TOO_SMALL", where, fault, "at least two of its extents must exceed one voxel")
-    values = np.asarray(image)[box][inside].astype(np.float64)
+    padded = np.pad(mask[box], max(distances))
+    return Region(padded, (float(spacing[0]), float(spacing[1]), float(spacing[2])), box, distances, flat_axis)
+
+
+def sample(
+    region: Region,
+    image: np.ndarray,
+    bin_width: float = 25.0,
+    bin_count: int | None = None,
+    start: float | None = None,
+    where: str = "mask",
+) -> Sample:
+    """Take a region's values from an image (k, j, i) cropped to `region.box`, and discretise them."""
+    values = np.asarray(image)[region.inside].astype(np.float64)
     if not np.isfinite(values).all():
         fault = f"{int((~np.isfinite(values)).sum())} voxels inside the mask are not finite"
         raise InputError("E_NOT_FINITE", where, fault, "repair the image or leave these voxels out of the mask")
-    levels = grey_levels(values, bin_width, bin_count)
-    region = Region(np.pad(inside, 1), values, (float(spacing[0]), float(spacing[1]), float(spacing[2])), levels)
-    if region.grey.size > MOST_LEVELS:
-        fault = f"{region.grey.size} grey levels at a bin width of {bin_width:g}"
+    found = Sample(region, values, grey_levels(values, bin_width, bin_count, start))
+    if found.grey.size > MOST_LEVELS:
+        fault = f"{found.grey.size} grey levels at a bin width of {bin_width:g}"
         raise InputError("E_BINS", where, fault, f"at most {MOST_LEVELS} are accepted: use a larger bin_width")
-    return region
+    return found

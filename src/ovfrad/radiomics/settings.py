@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from ovfrad.errors import InputError
+from ovfrad.radiomics.filters.options import read_options
 
 PROFILES = ("pyradiomics", "ibsi")
 AGGREGATIONS = ("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "3D_avg", "3D_comb")
@@ -63,8 +64,8 @@ class Settings:
         the region; with `resegment_shape` they leave it for the shape features too.
     pre_crop : bool
         Crop to the region and `pad_distance` before filters.
-    label : int
-        Label of the region in the mask.
+    label : int, optional
+        Label of the region in the mask; None: the only one there is. A parameter file that is silent means 1.
     minimum_roi_size, minimum_roi_dimensions
         Fewest voxels, and fewest extents above one voxel, of a region.
     force2d, force2d_dimension : bool, int
@@ -75,7 +76,7 @@ class Settings:
         Directions of GLCM and GLRLM are merged with weights of this norm of their length in mm.
     symmetrical_glcm : bool
         Count each pair in both senses.
-    gldm_a : float
+    gldm_a : int
         Largest difference of levels of dependent neighbours.
     voxel_array_shift : float
         Added to intensities for Energy, TotalEnergy and RootMeanSquared.
@@ -104,7 +105,7 @@ class Settings:
     resegment_mode: str = "absolute"
     resegment_shape: bool = False
     pre_crop: bool = False
-    label: int = 1
+    label: int | None = None
     minimum_roi_size: int | None = None
     minimum_roi_dimensions: int = 2
     force2d: bool = False
@@ -112,7 +113,7 @@ class Settings:
     distances: tuple[int, ...] = (1,)
     weighting_norm: str | None = None
     symmetrical_glcm: bool = True
-    gldm_a: float = 0
+    gldm_a: int = 0
     voxel_array_shift: float = 0.0
     aggregation: str = "3D_avg"
     outlier_sigma: float | None = None
@@ -128,6 +129,8 @@ class Settings:
                 object.__setattr__(self, name, rule.read(value))
             except (TypeError, ValueError):
                 raise refusal(theirs(name), value, rule.meaning) from None
+        for kind, options in self.image_types.items():
+            renamed(read_options(kind, options)[1], f"imageType {kind}")
         if self.profile == "pyradiomics":
             for name in ("aggregation", "outlier_sigma"):
                 if getattr(self, name) != defaults()[name]:
@@ -227,7 +230,7 @@ RULES: dict[str, Rule] = {
     "distances": _several(_number(1, whole=True), 1, 1000),
     "weighting_norm": _one_of(*WEIGHTINGS),
     "symmetrical_glcm": TRUTH,
-    "gldm_a": _number(0),
+    "gldm_a": _number(0, whole=True),
     "voxel_array_shift": ANY_NUMBER,
     "aggregation": Rule(
         lambda value: _one_of(*AGGREGATIONS).read(str(value).replace(".", "_")), f"one of {', '.join(AGGREGATIONS)}"
@@ -246,6 +249,18 @@ def defaults() -> dict[str, Any]:
     return {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(Settings)}
 
 
+def renamed(options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Settings by our names from PyRadiomics'; an unknown one is refused.
+
+    >>> renamed({"binWidth": 10}, "imageType Wavelet")
+    {'bin_width': 10}
+    """
+    for key in options:
+        if key not in OURS:
+            raise InputError("E_SETTING_UNKNOWN", where, f"{key} is not known", f"known: {', '.join(sorted(OURS))}")
+    return {OURS[key]: value for key, value in options.items()}
+
+
 def theirs(name: str) -> str:
     """PyRadiomics' spelling of a setting, as a parameter file has it.
 
@@ -257,3 +272,7 @@ def theirs(name: str) -> str:
         return odd[name]
     first, *rest = name.split("_")
     return first + "".join({"roi": "ROI", "glcm": "GLCM"}.get(word, word.capitalize()) for word in rest)
+
+
+OURS = {theirs(item.name): item.name for item in fields(Settings) if item.name not in ("image_types", "features")}
+"""PyRadiomics' keys under `setting` -> names here."""

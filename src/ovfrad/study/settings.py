@@ -9,12 +9,17 @@ The defaults are the recipe `sound`; `ovfrad.study.recipes` names every setting 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 ClassifierName = Literal["LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP"]
+ImageType = Literal["original", "log", "wavelet", "square", "squareroot", "logarithm", "exponential", "gradient"]
+PYRADIOMICS_TYPE: dict[ImageType, str] = {
+    "original": "Original", "log": "LoG", "wavelet": "Wavelet", "square": "Square", "squareroot": "SquareRoot",
+    "logarithm": "Logarithm", "exponential": "Exponential", "gradient": "Gradient",
+}  # fmt: skip
 NINE: tuple[ClassifierName, ...] = ("LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP")
 
 
@@ -62,13 +67,37 @@ class Imaging(Section):
 
 
 class Radiomics(Section):
-    """`radiomics:` PyRadiomics features of the original image (C1)."""
+    """`radiomics:` PyRadiomics features of the image as it is and filtered (C1): 1,316 by default."""
 
+    image_types: tuple[ImageType, ...] = Field(
+        ("original", "log", "wavelet"), description="image as it is, Laplacian of Gaussian, wavelet bands, ..."
+    )
+    log_sigma_mm: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
+        (1.0, 2.0, 3.0, 4.0, 5.0), description="scales of the Laplacian of Gaussian, mm"
+    )
+    wavelet: str = Field("coif1", description="wavelet, by its name in PyWavelets")
     bin_width: float = Field(25.0, gt=0, description="grey-level bin width, HU (or z-score units x z_scale)")
     intensities: Literal["hu", "zscore"] = Field("hu", description="HU, or the image z-scored and times z_scale")
     z_scale: float = Field(100.0, gt=0, description="SD of a z-scored image")
     bins: tuple[int, int] = Field((16, 128), description="accepted number of grey-level bins; outside: a warning")
     gldm_a: int = Field(0, ge=0, description="GLDM: largest grey-level difference of dependent neighbours")
+
+    @property
+    def reach_mm(self) -> float:
+        """Tissue round the mask that filters need to see, mm: beyond six scales a Laplacian of Gaussian is nil."""
+        return 6 * max(self.log_sigma_mm, default=0.0) if "log" in self.image_types else 0.0
+
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """The section in the form of PyRadiomics' parameter file, with `bins` beside its own keys."""
+        options: dict[str, dict[str, Any]] = {
+            "log": {"sigma": list(self.log_sigma_mm)},
+            "wavelet": {"wavelet": self.wavelet},
+        }
+        setting: dict[str, Any] = {"binWidth": self.bin_width, "gldm_a": self.gldm_a, "bins": list(self.bins)}
+        if self.intensities == "zscore":
+            setting |= {"normalize": True, "normalizeScale": self.z_scale}
+        types = {PYRADIOMICS_TYPE[kind]: options.get(kind, {}) for kind in self.image_types}
+        return {"imageType": types, "setting": setting}
 
 
 class Arm(Section):
@@ -189,6 +218,11 @@ class StudySettings(Section):
         if self.cases is None and self.features is None:
             raise ValueError("name `cases:` (a table of images) or `features:` (a feature table), or both")
         return self
+
+    @property
+    def crop_mm(self) -> float:
+        """Tissue kept round the mask's box when a CT is read, mm."""
+        return max(self.imaging.margin_mm, self.radiomics.reach_mm)
 
     @property
     def headline_arm(self) -> str:

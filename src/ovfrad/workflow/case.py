@@ -25,7 +25,7 @@ PERTURBED = "perturbed"
 #: Patients whose regions are perturbed; the paper's number of patients with two readers.
 PERTURBED_PATIENTS = 30
 #: Raised whenever the same files and settings would give other numbers than before.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class CaseTask:
     imaging: Imaging
     radiomics: tuple[Radiomics, ...]
     deep: Deep
+    crop_mm: float
     perturb: int | None = None
 
     @property
@@ -54,7 +55,9 @@ class CaseTask:
         settings = [self.imaging, *self.radiomics, self.deep]
         shown = [s.model_dump(mode="json", exclude={"arms"}) for s in settings]
         sha = hashlib.sha256(
-            json.dumps([CACHE_VERSION, __version__, self.label, self.label2, self.perturb, shown]).encode()
+            json.dumps(
+                [CACHE_VERSION, __version__, self.label, self.label2, self.crop_mm, self.perturb, shown]
+            ).encode()
         )
         for path in (self.ct, self.mask, self.mask2):
             sha.update(b"\0")
@@ -119,7 +122,7 @@ def _extract(task: CaseTask) -> CaseFeatures:
     from ovfrad import imaging
     from ovfrad.deep.patch import patch
 
-    roi = imaging.read_roi(task.ct, task.mask, label=task.label, case_id=task.case_id, margin_mm=task.imaging.margin_mm)
+    roi = imaging.read_roi(task.ct, task.mask, label=task.label, case_id=task.case_id, margin_mm=task.crop_mm)
     facts = {**roi.acquisition, **imaging.flags(roi, task.imaging)}
     if facts.get("metal") and task.imaging.metal == "exclude":
         limit = f"{task.imaging.metal_hu:g} HU"
@@ -161,7 +164,7 @@ def _read(task: CaseTask, mask: Path, label: int | None) -> Any:
     from ovfrad import imaging
 
     return imaging.read_roi(
-        task.ct, mask, label=label, case_id=task.case_id, margin_mm=task.imaging.margin_mm, settings=task.imaging
+        task.ct, mask, label=label, case_id=task.case_id, margin_mm=task.crop_mm, settings=task.imaging
     )
 
 
@@ -175,7 +178,7 @@ def read_both(task: CaseTask) -> None:
 def _radiomics(roi: Any, task: CaseTask, reader: str) -> dict[str, dict[str, dict[str, float]]]:
     from ovfrad import radiomics
 
-    return {s.intensities: {reader: radiomics.extract(roi, s).to_dict()} for s in task.radiomics}
+    return {s.intensities: {reader: radiomics.extract(roi, settings=s.parameters()).to_dict()} for s in task.radiomics}
 
 
 def _shuffled(roi: Any) -> Any:
@@ -234,7 +237,7 @@ def tasks(study: Study, radiomics: tuple[Radiomics, ...]) -> list[CaseTask]:
     return [
         CaseTask(
             patient_id, vertebra, row["ct"], row["mask"], _whole(row["mask_label"]), _path(row["mask_reader2"]),
-            _whole(row["mask_label_reader2"]), settings.imaging, radiomics, settings.deep,
+            _whole(row["mask_label_reader2"]), settings.imaging, radiomics, settings.deep, settings.crop_mm,
             perturbed.get((patient_id, vertebra)),
         )
         for (patient_id, vertebra), row in study.cases.iterrows()

@@ -29,8 +29,8 @@ def predict_case(
     bundle = bundles.load(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InputWarning)
-        chosen = bundle.settings.imaging
-        roi = imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=chosen.margin_mm, settings=chosen)
+        chosen, margin = bundle.settings.imaging, bundle.settings.crop_mm
+        roi = imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=margin, settings=chosen)
         prediction = bundles.predict_roi(bundle, roi, batch=batch)
     told = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, InputWarning)))
     for line in told:
@@ -132,7 +132,7 @@ def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
                 case["mask"],
                 label=label,
                 case_id=f"{patient} {vertebra}",
-                margin_mm=settings.imaging.margin_mm,
+                margin_mm=settings.crop_mm,
                 settings=settings.imaging,
             )
             batch = None if column is None or pd.isna(case[column]) else str(case[column])

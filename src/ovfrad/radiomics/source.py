@@ -1,0 +1,210 @@
+"""Images and masks in whatever form they come: files, SimpleITK images, arrays, volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ovfrad.errors import InputError, warn
+from ovfrad.radiomics.processing.source import Place
+
+if TYPE_CHECKING:
+    import SimpleITK
+
+    from ovfrad.imaging.volume import Roi, Volume
+
+    AnyImage = str | PathLike[str] | np.ndarray | SimpleITK.Image | Volume | Roi
+else:
+    AnyImage = Any
+
+GRID_TOLERANCE = 0.01
+"""Voxels by which the grids of a SimpleITK image and mask may differ, as files' may."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An image and a mask on one grid.
+
+    Attributes
+    ----------
+    image : ndarray, shape (k, j, i)
+        As it was given, not copied where that can be helped.
+    mask : ndarray of bool, shape (k, j, i)
+    spacing : tuple of float
+        Voxel size (k, j, i), mm.
+    name : str
+        The case, for messages.
+    place : Place, optional
+        Origin and direction, where the image has them.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    spacing: tuple[float, float, float]
+    name: str
+    place: Place | None = None
+
+
+def source_of(image: Any, mask: Any, label: int | None, spacing: Sequence[float] | None = None) -> Source:
+    """Image and mask of a region; `label` as in `sources_of`. A `Roi` needs no mask."""
+    if mask is None:
+        if not hasattr(image, "ct"):
+            raise InputError("E_USAGE", "extract", "there is no mask", "give image and mask, or a Roi")
+        return _from_roi(image)
+    return next(source for _, source in sources_of(image, mask, [label], spacing))
+
+
+def sources_of(
+    image: Any, mask: Any, labels: Sequence[int | None], spacing: Sequence[float] | None = None
+) -> Iterator[tuple[int | None, Source]]:
+    """Label, and image and mask, of each region; `spacing` (k, j, i) is that of arrays, mm.
+
+    A label of None is the only one that the mask holds.
+    """
+    kinds = {_kind(image), _kind(mask)}
+    if len(kinds) > 1:
+        fault = f"image and mask are {' and '.join(sorted(kinds))}"
+        raise InputError("E_USAGE", "extract", fault, "give two of a kind: paths, SimpleITK images, arrays or volumes")
+    if spacing is not None and kinds != {"arrays"}:
+        raise InputError("E_USAGE", "extract", "spacing is given beside images that have their own", "leave it out")
+    kind = kinds.pop()
+    if kind == "paths":
+        yield from _from_paths(Path(image), Path(mask), labels)
+        return
+    whole, stored, steps, place = _GRIDS[kind](image, mask, spacing)
+    for label in labels:
+        number, inside = _labelled(stored, label)
+        name = "mask" if number is None else f"mask label {number}"
+        yield number, Source(whole, inside, steps, name, place)
+
+
+def _labelled(stored: np.ndarray, label: int | None) -> tuple[int | None, np.ndarray]:
+    """Number and mask of a label; an array of bool has none."""
+    if stored.dtype == bool:
+        return None, stored
+    if label is None:
+        present = np.unique(stored[stored != 0])
+        if present.size != 1:
+            fault = f"holds the labels {', '.join(f'{n:g}' for n in present[:20])}" if present.size else "has no voxel"
+            raise InputError("E_MASK_LABEL" if present.size else "E_MASK_EMPTY", "mask", fault, "choose one: label=")
+        label = int(present[0])
+    inside = stored == label
+    if not inside.any():
+        present = np.unique(stored[stored != 0])
+        fault = f"label {label} has no voxel (labels present: {', '.join(f'{n:g}' for n in present[:20]) or 'none'})"
+        raise InputError("E_MASK_LABEL", "mask", fault, "name one that is present")
+    return label, inside
+
+
+def _kind(given: Any) -> str:
+    if isinstance(given, str | PathLike):
+        return "paths"
+    if isinstance(given, np.ndarray):
+        return "arrays"
+    if hasattr(given, "GetSpacing"):
+        return "SimpleITK images"
+    if hasattr(given, "affine") and hasattr(given, "array"):
+        return "volumes"
+    remedy = "give paths, SimpleITK images, arrays (k, j, i) or volumes"
+    raise InputError("E_USAGE", "extract", f"{type(given).__name__} is no image", remedy)
+
+
+def _from_roi(roi: Roi) -> Source:
+    mask = roi.mask.array.astype(bool, copy=False)
+    return Source(roi.ct.array, mask, roi.ct.spacing[::-1], roi.case_id, _place(roi.ct))
+
+
+def _place(volume: Volume) -> Place:
+    return Place(volume.origin, tuple(volume.direction.ravel().tolist()))
+
+
+def _from_paths(image: Path, mask: Path, labels: Sequence[int | None]) -> Iterator[tuple[int | None, Source]]:
+    """Read the image once, of any modality as PyRadiomics takes it; one that cannot be CT is told of."""
+    from ovfrad import imaging
+
+    require_ct, done = True, 0
+    whole: np.ndarray | None = None
+    while done < len(labels):
+        try:
+            for roi in imaging.read_rois(image, mask, labels[done:], require_ct=require_ct):
+                whole = in_whole_numbers(roi.ct.array) if whole is None else whole
+                yield labels[done], replace(_from_roi(roi), image=whole)
+                done += 1
+        except InputError as error:
+            if error.code not in ("E_NOT_CT", "E_ROI_VALUES") or not require_ct:
+                raise
+            require_ct = False
+            warn(error.code.replace("E_", "W_"), image, error.fault, "features are of grey values, not of HU")
+
+
+def in_whole_numbers(image: np.ndarray) -> np.ndarray:
+    """As int16 where every value is a whole number that fits, else as it is.
+
+    Files are read as float32, of which wavelets are computed in single precision, as PyRadiomics does for an image
+    that is stored so; HU are stored as integers.
+    """
+    found = np.empty(image.shape, np.int16)
+    for part, plane in zip(found, image, strict=True):
+        if not (-32768 <= plane.min() and plane.max() <= 32767):
+            return image
+        part[...] = plane
+        if not np.array_equal(part, plane):
+            return image
+    return found
+
+
+Grid = tuple[np.ndarray, np.ndarray, tuple[float, float, float], Place | None]
+"""Image, labels or mask of bool (k, j, i), spacing (k, j, i) mm, origin and direction."""
+
+
+def _of_arrays(image: np.ndarray, mask: np.ndarray, spacing: Sequence[float] | None) -> Grid:
+    k, j, i = (1.0, 1.0, 1.0) if spacing is None else map(float, spacing)
+    return image, mask, (k, j, i), None
+
+
+def _of_simpleitk(image: Any, mask: Any, _spacing: None) -> Grid:
+    import SimpleITK
+
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError("E_GRID", "image", "it is no scalar image in three dimensions", "give one volume")
+    _check_grids(image, mask)
+    place = Place(image.GetOrigin(), image.GetDirection())
+    return (
+        SimpleITK.GetArrayViewFromImage(image),
+        SimpleITK.GetArrayViewFromImage(mask),
+        image.GetSpacing()[::-1],
+        place,
+    )
+
+
+def _of_volumes(image: Volume, mask: Volume, _spacing: None) -> Grid:
+    from ovfrad.imaging.geometry import grid_fault
+
+    if fault := grid_fault(mask, image):
+        raise InputError("E_MASK_GRID", "mask", fault, "resample the mask onto the image")
+    return image.array, mask.array, image.spacing[::-1], _place(image)
+
+
+_GRIDS: dict[str, Callable[..., Grid]] = {
+    "arrays": _of_arrays,
+    "SimpleITK images": _of_simpleitk,
+    "volumes": _of_volumes,
+}
+
+
+def _check_grids(image: Any, mask: Any) -> None:
+    """Refuse a mask whose corners lie more than `GRID_TOLERANCE` voxels from the image's."""
+    remedy = "resample the mask onto the image"
+    if image.GetSize() != mask.GetSize():
+        raise InputError("E_MASK_GRID", "mask", f"size {mask.GetSize()}, the image's is {image.GetSize()}", remedy)
+    last = [size - 1 for size in image.GetSize()]
+    for corner in ([0, 0, 0], last, [last[0], 0, 0], [0, last[1], 0], [0, 0, last[2]]):
+        there = image.TransformPhysicalPointToContinuousIndex(mask.TransformIndexToPhysicalPoint(corner))
+        off = float(np.abs(np.subtract(there, corner)).max())
+        if off > GRID_TOLERANCE:
+            raise InputError("E_MASK_GRID", "mask", f"a corner is {off:.2g} voxels off the image's", remedy)
