@@ -15,9 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from ovfrad.selection.columns import aligned, varies
+from ovfrad.selection.homotopy import Columns, lasso_homotopy
 
-_CV_TOLERANCE, _TOLERANCE = 1e-4, 1e-7  # duality gap as a share of the sum of squares of y
-_MOST_SWEEPS = 20_000
+_TOLERANCE, _MOST_SWEEPS = 1e-7, 20_000  # of coordinate descent: duality gap as a share of the sum of squares of y
 
 
 class LassoSelector(SelectorMixin, BaseEstimator):
@@ -103,7 +103,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.alphas_ = np.geomspace(self.highest, self.lowest, self.n_alphas)
         patients = np.arange(len(codes)) if groups is None else np.asarray(aligned(groups, X, "groups"))
         self._cross_validate(values, targets, deal_patients(patients, codes, self.cv, self.random_state))
-        fit = _fit_path(values, targets, self.alphas_, _TOLERANCE)
+        fit = _fit_path(values, targets, self.alphas_)
         single = targets.shape[1] == 1
         self.mean_, self.scale_, self.path_ = fit.mean, fit.scale, fit.path[:, 0] if single else fit.path
         self.coef_ = self.path_[self.index_]
@@ -128,7 +128,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
 
     def _fold_errors(self, values: np.ndarray, targets: np.ndarray, held_out: np.ndarray) -> np.ndarray:
         """Squared error at each penalty, mean over held-out rows and summed over targets: shape (n_alphas,)."""
-        fit = _fit_path(values[~held_out], targets[~held_out], self.alphas_, _CV_TOLERANCE)
+        fit = _fit_path(values[~held_out], targets[~held_out], self.alphas_)
         standard = (values[held_out] - fit.mean) / fit.scale
         residual = targets[held_out] - fit.level - standard @ fit.path.transpose(0, 2, 1)
         return (residual**2).mean(axis=1).sum(axis=1)
@@ -159,22 +159,30 @@ class _Path:
     path: np.ndarray
 
 
-def _fit_path(values: np.ndarray, targets: np.ndarray, alphas: np.ndarray, tolerance: float) -> _Path:
-    """LASSO path of each target by coordinate descent on the Gram matrix; `alphas` largest first."""
+def _fit_path(values: np.ndarray, targets: np.ndarray, alphas: np.ndarray) -> _Path:
+    """LASSO path of each target; `alphas` largest first."""
     mean, scale = values.mean(axis=0), values.std(axis=0)
     varied = varies(values)
     scale = np.where(varied, scale, 1.0)
-    standard = np.asfortranarray((values - mean) / scale * varied)
+    standard = (values - mean) / scale * varied
     standard -= standard.mean(axis=0)
     level = targets.mean(axis=0)
-    gram = standard.T @ standard
-    options = {"alphas": alphas, "precompute": gram, "tol": tolerance, "max_iter": _MOST_SWEEPS}
-    coefficients = []
-    for target in (targets - level).T:
-        with warnings.catch_warnings():  # at p > n the smallest penalties, which lose the CV, may miss the tolerance
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            coefficients.append(lasso_path(standard, target, Xy=standard.T @ target, **options)[1].T)
-    return _Path(mean, scale, level, np.stack(coefficients, axis=1))
+    few = len(values) <= values.shape[1]
+    table = np.ascontiguousarray(standard.T) if few else standard.T @ standard
+    columns = Columns(table, not few, np.einsum("ij,ij->j", standard, standard))
+    path = np.empty((len(alphas), targets.shape[1], values.shape[1]))
+    for k, target in enumerate((targets - level).T):
+        found = lasso_homotopy(columns, standard.T @ target, alphas * len(values))
+        path[:, k] = _descend(standard, target, alphas) if found is None else found
+    return _Path(mean, scale, level, path)
+
+
+def _descend(standard: np.ndarray, target: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+    """LASSO path by coordinate descent, where ties kept the homotopy from its end: shape (n_alphas, n_features)."""
+    with warnings.catch_warnings():  # at p > n the smallest penalties, which lose the CV, may miss the tolerance
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        path = lasso_path(np.asfortranarray(standard), target, alphas=alphas, tol=_TOLERANCE, max_iter=_MOST_SWEEPS)[1]
+    return path.T
 
 
 def deal_patients(groups: np.ndarray, codes: np.ndarray, n_folds: int, random_state: int) -> np.ndarray:
