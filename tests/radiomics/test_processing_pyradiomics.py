@@ -146,15 +146,6 @@ def test_pixel_types_that_simpleitk_lacks(dtype):
     np.testing.assert_array_equal(found, prepare(native, case.mask, case.spacing, settings, "case").image)
 
 
-def test_labels_of_a_mask():
-    case = CASES["nothing"]
-    labels = case.mask.astype(np.int16) * 20
-    np.testing.assert_array_equal(prepare(case.image, labels, case.spacing, Settings(label=20), "c").mask, case.mask)
-    with pytest.raises(InputError) as refused:
-        prepare(case.image, labels, case.spacing, Settings(label=3), "mask.nii.gz")
-    assert str(refused.value) == "E_MASK_EMPTY mask.nii.gz: label 3 has no voxel (labels: 20); name one of these"
-
-
 REFUSED = {
     "line": ({}, np.s_[4, 6, 3:9], "E_ROI_TOO_SMALL", "the mask is 1 x 1 x 6 voxels (k x j x i), a line; 2 of"),
     "point": (

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ovfrad.errors import InputError
 from ovfrad.radiomics.processing.checks import Box, check_grid, check_region, grown, require_box
 from ovfrad.radiomics.processing.ibsi import interpolate_region
 from ovfrad.radiomics.processing.normalise import normalisation
@@ -55,8 +54,8 @@ def prepare(
     ----------
     image : ndarray, shape (k, j, i)
         Intensities.
-    mask : ndarray, shape (k, j, i)
-        The region: bool, or labels of which `settings.label` is the region.
+    mask : ndarray of bool, shape (k, j, i)
+        The region.
     spacing : tuple of float
         Voxel size (k, j, i), mm.
     settings : Settings
@@ -77,7 +76,7 @@ def prepare(
         E_GRID, E_SPACING, E_MASK_EMPTY, E_ROI_TOO_SMALL, E_NOT_FINITE, E_IMAGE_CONSTANT, E_INTERPOLATOR.
     """
     check_grid(image, mask, spacing, where)
-    region = _labelled(mask, settings.label, where)
+    region = mask.astype(bool, copy=False)
     scores = normalisation(image, settings, where)
     source = Source(image, region, require_box(region, where), spacing, scores, place or Place(), where)
     image, region, spacing, after = _resample_or_crop(source, settings)
@@ -87,16 +86,6 @@ def prepare(
     narrowed = resegment(image, region, settings, where)
     box = check_region(narrowed, settings, where, f"{after} after resegmentation")
     return Prepared(image, narrowed, _shape_mask(region, narrowed, box, settings), spacing)
-
-
-def _labelled(mask: np.ndarray, label: int, where: str) -> np.ndarray:
-    if mask.dtype == bool:
-        return mask
-    region = mask == label
-    if not region.any():
-        found = ", ".join(f"{other:g}" for other in np.unique(mask[mask != 0])[:10]) or "none"
-        raise InputError("E_MASK_EMPTY", where, f"label {label} has no voxel (labels: {found})", "name one of these")
-    return region
 
 
 def _resample_or_crop(source: Source, settings: Settings) -> tuple[np.ndarray, np.ndarray, Three, str]:
