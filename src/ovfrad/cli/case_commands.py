@@ -104,7 +104,7 @@ def radiomics(
     elif image is None or mask is None:
         raise InputError("E_USAGE", "ovfrad radiomics", "IMAGE and MASK are needed", "or --list, or --settings-help")
     else:
-        labels = label or [chosen_label(mask, None, vertebra, scheme)]
+        labels: list[int | None] = list(label) if label else [chosen_label(mask, None, vertebra, scheme)]
         if label and vertebra:
             raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
         changes = {"profile": profile and profile.value, "aggregation": aggregation}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from ovfrad.cli.console import print_table
 
@@ -19,7 +20,7 @@ def print_features(
     mask: Path,
     labels: Sequence[int | None],
     settings: Path | None,
-    changes: Mapping[str, str],
+    changes: Mapping[str, Any],
     *,
     as_json: bool,
 ) -> None:

@@ -85,14 +85,17 @@ def features(
         fault = f"image {image.shape} and mask {mask.shape} are not one 3-D grid"
         raise InputError("E_GRID", where, fault, "give two arrays (k, j, i) of equal shape")
     wanted = _only(chosen(settings), only)
-    prepared = prepare(image, np.asarray(mask, dtype=bool), tuple(map(float, spacing)), settings, where, place)
+    prepared = prepare(image, np.asarray(mask, dtype=bool), _three(spacing), settings, where, place)
     region = make_region(prepared.mask, prepared.spacing, settings.distances, settings.flat_axis, where)
     found = _of_mask(prepared, wanted.get("original", {}), settings, where)
     types = settings.image_types
     if only is not None:
         types = {kind: types[kind] for kind in types if any(prefix in wanted for prefix in _prefixes(settings, kind))}
-    flat = {"force2d": settings.force2d, "force2d_dimension": settings.force2d_dimension}
-    for prefix, inside, options in filtered(prepared.image, prepared.spacing, region.box, types, **flat, where=where):
+    plane = settings.force2d, settings.force2d_dimension
+    images = filtered(
+        prepared.image, prepared.spacing, region.box, types, force2d=plane[0], force2d_dimension=plane[1], where=where
+    )
+    for prefix, inside, options in images:
         own = _own(settings, options)
         if (own.distances, own.flat_axis) != (settings.distances, settings.flat_axis):
             region = make_region(prepared.mask, prepared.spacing, own.distances, own.flat_axis, where)
@@ -188,6 +191,11 @@ def _series(source: Source, settings: Settings, only: Collection[str] | None) ->
     return found
 
 
+def _three(spacing: Sequence[float]) -> tuple[float, float, float]:
+    k, j, i = map(float, spacing)
+    return k, j, i
+
+
 def _only(wanted: dict[str, list[str]], only: Collection[str] | None) -> dict[str, dict[str, list[str]]]:
     """Wanted names by image prefix ('' for any prefix not listed) and class."""
     if only is None:
@@ -221,7 +229,8 @@ def _of_mask(prepared: Prepared, wanted: Mapping[str, list[str]], settings: Sett
     """Features of the mask alone."""
     if not any(wanted.get(group.name) for group in OF_MASK):
         return {}
-    region, found = make_region(prepared.shape_mask, prepared.spacing, where=where), {}
+    region = make_region(prepared.shape_mask, prepared.spacing, where=where)
+    found: dict[str, float] = {}
     if names := wanted.get("shape"):
         found |= shape.compute(Form.of(region, int(settings.profile == "ibsi"), where), names)
     if names := wanted.get("shape2D"):
