@@ -30,7 +30,7 @@ def filtered(
 ) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
     """Each filtered image, made when it is asked for; PyRadiomics' filter of the whole image, cut to the box.
 
-    Take them one at a time: eight wavelet bands that are kept at once cost three times the time, for memory.
+    Take them one at a time: kept at once, the images of a large region cost memory, and page faults cost time.
 
     Parameters
     ----------

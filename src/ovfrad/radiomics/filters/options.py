@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ovfrad.errors import InputError
 from ovfrad.radiomics.filters.local_binary_pattern import METHODS, MOST_SAMPLES
+from ovfrad.radiomics.filters.wavelet import known_wavelets
 
 
 class Option(NamedTuple):
@@ -30,17 +31,17 @@ def _sigmas(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) > 0 and all(map(_positive, value))
 
 
-def _is_wavelet(value: Any) -> bool:
-    import pywt
-
-    return value in pywt.wavelist(kind="discrete")
-
+WAVELETS = 'one of pywt.wavelist(kind="discrete"), such as coif1 or haar'
 
 OPTIONS: dict[str, dict[str, Option]] = {
     "Original": {},
     "LoG": {"sigma": Option((), _sigmas, "a list of widths above 0, mm, such as [1.0, 2.0]")},
     "Wavelet": {
-        "wavelet": Option("coif1", _is_wavelet, 'one of pywt.wavelist(kind="discrete"), such as coif1 or haar'),
+        "wavelet": Option(
+            "coif1",
+            lambda value: value in known_wavelets(),
+            'one of pywt.wavelist(kind="discrete"), such as coif1 or haar',
+        ),
         "level": Option(1, lambda value: _whole(value, 1), "a whole number from 1 up"),
         "start_level": Option(0, lambda value: _whole(value, 0), "a whole number from 0 up"),
     },

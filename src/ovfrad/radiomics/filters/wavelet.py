@@ -7,8 +7,9 @@ opposite side where they lie beyond the border.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -66,7 +67,8 @@ def wavelets(
     taps = filters(wavelet, str(smooth.dtype))
     for left in range(start_level + level, 0, -1):
         number, inside = level - left + 1, scope.inside(left - 1)
-        for name, values in _bands(scope.extend(smooth, left), taps, axes):
+        passes = [_Pass(axis, *taps, scope.wrapped(axis, left)) for axis in axes]
+        for name, values in _bands(scope.extend(smooth, left), passes):
             if name == smooth_name:
                 smooth = values
                 if number < 1:
@@ -78,6 +80,14 @@ def wavelets(
 
 def _prefix(number: int) -> str:
     return "wavelet" if number == 1 else f"wavelet{number}"
+
+
+@lru_cache(maxsize=1)
+def known_wavelets() -> tuple[str, ...]:
+    """Names of the discrete wavelets of PyWavelets."""
+    import pywt
+
+    return tuple(pywt.wavelist(kind="discrete"))
 
 
 @lru_cache(maxsize=8)
@@ -92,9 +102,9 @@ def filters(wavelet: str, precision: str = "float64") -> tuple[np.ndarray, np.nd
     """
     import pywt
 
-    known = pywt.wavelist(kind="discrete")
-    if wavelet not in known:
-        raise InputError("E_SETTING_VALUE", "wavelet", f"{wavelet!r} is no wavelet", f"one of {', '.join(known)}")
+    if wavelet not in known_wavelets():
+        known = ", ".join(known_wavelets())
+        raise InputError("E_SETTING_VALUE", "wavelet", f"{wavelet!r} is no wavelet", f"give one of {known}")
     taps = pywt.Wavelet(wavelet).dec_len
     impulse = np.zeros(2 * taps, precision)
     impulse[taps // 2] = 1
@@ -102,35 +112,41 @@ def filters(wavelet: str, precision: str = "float64") -> tuple[np.ndarray, np.nd
     return low[:taps].copy(), high[:taps].copy()
 
 
-def _bands(
-    values: np.ndarray, taps: tuple[np.ndarray, np.ndarray], axes: tuple[int, ...], name: str = ""
-) -> Iterator[tuple[str, np.ndarray]]:
-    """All bands of a block, in PyWavelets' order; each filtered axis loses the filter's length less one.
+class _Pass(NamedTuple):
+    """Filters along one axis; `wrapped` orders their coefficients, see `wavelet_kernels`."""
+
+    axis: int
+    low: np.ndarray
+    high: np.ndarray
+    wrapped: np.ndarray
+
+    def channels(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Low-pass and high-pass channel; the axis loses the filter's length less one."""
+        from ovfrad.radiomics.filters.wavelet_kernels import across_rows, along_rows
+
+        k, j, i = values.shape
+        if self.axis == 2:
+            low, high = along_rows(values.reshape(k * j, i), *self[1:])
+        else:
+            low, high = across_rows(values.reshape((k, j, 1, i) if self.axis == 1 else (1, k, j, i)), *self[1:])
+        shape = [k, j, i]
+        shape[self.axis] -= self.low.size - 1
+        return low.reshape(shape), high.reshape(shape)
+
+
+def _bands(values: np.ndarray, passes: Sequence[_Pass], name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """All bands of a block, in PyWavelets' order.
 
     Bands share the passes they have in common, and a pass is made when the first band that needs it is asked for:
     at most one block per axis waits.
     """
-    if not axes:
+    if not passes:
         yield name, values
         return
-    low, high = _filtered(values, taps, axes[0])
-    yield from _bands(low, taps, axes[1:], name + "L")
+    low, high = passes[0].channels(values)
+    yield from _bands(low, passes[1:], name + "L")
     del low
-    yield from _bands(high, taps, axes[1:], name + "H")
-
-
-def _filtered(values: np.ndarray, taps: tuple[np.ndarray, np.ndarray], axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Low-pass and high-pass channel along one axis."""
-    from ovfrad.radiomics.filters.wavelet_kernels import across_rows, along_rows
-
-    k, j, i = values.shape
-    if axis == 2:
-        low, high = along_rows(values.reshape(k * j, i), *taps)
-    else:
-        low, high = across_rows(values.reshape((k, j, 1, i) if axis == 1 else (1, k, j, i)), *taps)
-    shape = [k, j, i]
-    shape[axis] -= taps[0].size - 1
-    return low.reshape(shape), high.reshape(shape)
+    yield from _bands(high, passes[1:], name + "H")
 
 
 class _Scope:
@@ -161,6 +177,11 @@ class _Scope:
         first = [self.held(axis, left)[0] for axis in range(3)]
         return tuple(slice(a - f, b - f) for (a, b), f in zip(self.box, first, strict=True))  # type: ignore[return-value]
 
+    def wrapped(self, axis: int, left: int) -> np.ndarray:
+        """For each position to compute, how many coefficients reach beyond the end of the period."""
+        at = np.arange(*self.held(axis, left - 1)) % self.period[axis]
+        return np.maximum(at + self.after + 1 - self.period[axis], 0)
+
     def read(self, image: np.ndarray, left: int) -> np.ndarray:
         """Take what is held with `left` levels to do from the image, in floating point."""
         held = [self.held(axis, left) for axis in range(3)]
@@ -171,7 +192,7 @@ class _Scope:
                 at = np.arange(*held[axis]) % self.period[axis]
                 at[at == self.shape[axis]] = 0
                 values = values.take(at, axis)
-        return np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
+        return np.array(values, np.float32 if values.dtype == np.float32 else np.float64, order="C")
 
     def extend(self, values: np.ndarray, left: int) -> np.ndarray:
         """Repeat a whole period as far as the filter reaches; other axes already hold enough."""
