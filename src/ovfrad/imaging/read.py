@@ -9,9 +9,10 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ovfrad.astlof import label_of
 from ovfrad.errors import InputError, warn
@@ -107,8 +108,11 @@ def _check_finite(source: Source) -> None:
             )
 
 
-def _ct(source: Source, box: Box, require_ct: bool) -> Volume:
-    """Voxels of `box` as float32, judged together with a sample of the whole image (of its slices, for DICOM)."""
+def _ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = False) -> Volume:
+    """Voxels of `box`, judged together with a sample of the whole image (of its slices, for DICOM).
+
+    They are float32, or as stored: integers stay integers, as the HU of a DICOM series are.
+    """
     if source.is_dicom_ct:
         planes = source.load((box[0], *_whole(source.shape)[1:]))
         part, sample = planes[(slice(None), *box[1:])], planes[:, ::3, ::3]
@@ -119,7 +123,23 @@ def _ct(source: Source, box: Box, require_ct: bool) -> Volume:
     if require_ct:
         ends = np.array([part.min(), part.max()], dtype=sample.dtype)
         check_ct(source.path, np.append(sample.ravel(), ends), source.bits, source.is_dicom_ct)
-    return Volume(np.ascontiguousarray(part, dtype=np.float32), box_affine(source.affine, box))
+    if as_stored and source.is_dicom_ct:
+        part = in_whole_numbers(part)
+    return Volume(
+        np.ascontiguousarray(part, dtype=part.dtype if as_stored else np.float32), box_affine(source.affine, box)
+    )
+
+
+def in_whole_numbers(image: NDArray[Any]) -> NDArray[Any]:
+    """As int16 where every value is a whole number that fits, else as it is."""
+    found = np.empty(image.shape, np.int16)
+    for part, plane in zip(found, image, strict=True):
+        if not (-32768 <= plane.min() and plane.max() <= 32767):
+            return image
+        part[...] = plane
+        if not np.array_equal(part, plane):
+            return image
+    return found
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -271,7 +291,7 @@ def read_roi(
 def read_rois(
     ct: str | Path, mask: str | Path, labels: Sequence[int | None], *, require_ct: bool = True
 ) -> Iterator[Roi]:
-    """Read several regions of one CT, which is opened once and kept whole; see `read_roi`.
+    """Read several regions of one image, which is opened once, kept whole and in its stored type; see `read_roi`.
 
     The case of each is named by the mask's file and the label; a label of None is the only one there is.
     """
@@ -280,7 +300,7 @@ def read_rois(
     stored, notes = _on_grid(mask, source)
     present = labels_of(mask, stored.array)
     numbers = [_chosen(mask, present, label, None, None) for label in labels]
-    image = _ct(source, _whole(source.shape), require_ct)
+    image = _ct(source, _whole(source.shape), require_ct, as_stored=True)
     for number in numbers:
         name = f"{mask.name} label {number}"
         yield _roi(source, image, _drawn(mask, stored, number), mask, (*source.notes, *notes), name, require_ct, None)

@@ -203,7 +203,15 @@ def _interpolator(value: Any) -> str:
     return INTERPOLATORS[value - 1] if type(value) is int and 1 <= value <= 10 else _one_of(*INTERPOLATORS).read(value)
 
 
-ANY_NUMBER = Rule(_number(float("-inf")).read, "a number")
+def _any_number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    if value != value:
+        raise ValueError
+    return float(value)
+
+
+ANY_NUMBER = Rule(_any_number, "a number")
 TRUTH = Rule(_truth, "true or false")
 
 RULES: dict[str, Rule] = {
@@ -231,7 +239,7 @@ RULES: dict[str, Rule] = {
     "weighting_norm": _one_of(*WEIGHTINGS),
     "symmetrical_glcm": TRUTH,
     "gldm_a": _number(0, whole=True),
-    "voxel_array_shift": ANY_NUMBER,
+    "voxel_array_shift": Rule(lambda value: _number(-1e300).read(value), "a number"),
     "aggregation": Rule(
         lambda value: _one_of(*AGGREGATIONS).read(str(value).replace(".", "_")), f"one of {', '.join(AGGREGATIONS)}"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,34 +128,16 @@ def _from_paths(image: Path, mask: Path, labels: Sequence[int | None]) -> Iterat
     from ovfrad import imaging
 
     require_ct, done = True, 0
-    whole: np.ndarray | None = None
     while done < len(labels):
         try:
             for roi in imaging.read_rois(image, mask, labels[done:], require_ct=require_ct):
-                whole = in_whole_numbers(roi.ct.array) if whole is None else whole
-                yield labels[done], replace(_from_roi(roi), image=whole)
+                yield labels[done], _from_roi(roi)
                 done += 1
         except InputError as error:
             if error.code not in ("E_NOT_CT", "E_ROI_VALUES") or not require_ct:
                 raise
             require_ct = False
             warn(error.code.replace("E_", "W_"), image, error.fault, "features are of grey values, not of HU")
-
-
-def in_whole_numbers(image: np.ndarray) -> np.ndarray:
-    """As int16 where every value is a whole number that fits, else as it is.
-
-    Files are read as float32, of which wavelets are computed in single precision, as PyRadiomics does for an image
-    that is stored so; HU are stored as integers.
-    """
-    found = np.empty(image.shape, np.int16)
-    for part, plane in zip(found, image, strict=True):
-        if not (-32768 <= plane.min() and plane.max() <= 32767):
-            return image
-        part[...] = plane
-        if not np.array_equal(part, plane):
-            return image
-    return found
 
 
 Grid = tuple[np.ndarray, np.ndarray, tuple[float, float, float], Place | None]
