@@ -7,15 +7,17 @@ Only modules named `*_kernels` import this one, and they are imported by the fun
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from numba import njit
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Callable[..., Any]:
     """Compile `function` without the GIL, cached beside its source or in the user's cache folder.
 
-    Where neither folder can be written (a read-only installation), the kernel is compiled once a process.
+    Where neither folder can be written (a read-only installation), the kernel is compiled once a process. `options`
+    are those of `numba.njit`, given in parentheses after the decorator.
 
     >>> @compiled
     ... def double(x):
@@ -23,7 +25,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     >>> double(21)
     42
     """
+    if function is None:
+        return partial(compiled, **options)
     try:
-        return njit(cache=True, nogil=True)(function)
+        return njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # numba found no folder for its cache
-        return njit(nogil=True)(function)
+        return njit(nogil=True, **options)(function)

@@ -11,8 +11,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ovfrad.radiomics.firstorder import EPS
-
 
 @dataclass(frozen=True, eq=False)
 class SizeMatrix:
@@ -38,50 +36,54 @@ class SizeMatrix:
         return self.counts.sum(axis=(1, 2))
 
     @cached_property
-    def p(self) -> np.ndarray:
-        """Shares P / N, (directions, n, m)."""
-        return self.counts / self.number[:, None, None]
-
-    @cached_property
     def by_grey(self) -> np.ndarray:
-        """p(i), (directions, n)."""
-        return self.p.sum(axis=2)
+        """p(i), (directions, n); summed as whole numbers, so that a flat region has exactly one 1."""
+        return self.counts.sum(axis=2) / self.number[:, None]
 
     @cached_property
     def by_size(self) -> np.ndarray:
         """p(j), (directions, m)."""
-        return self.p.sum(axis=1)
+        return self.counts.sum(axis=1) / self.number[:, None]
+
+    @cached_property
+    def emphases(self) -> np.ndarray:
+        """sum_ij p(i, j) i^a j^b for a, b = 0, 2, -2, (directions, 3, 3)."""
+        i, j = (np.array([x**0, x * x, 1 / (x * x)]) for x in (self.grey, self.size))
+        return i @ (self.counts @ j.T) / self.number[:, None, None]
 
     def emphasis(self, grey: int = 0, size: int = 0) -> np.ndarray:
-        """sum_ij p(i, j) i^grey j^size, (directions,)."""
-        if size == 0:
-            return self.by_grey @ self.grey**grey
-        if grey == 0:
-            return self.by_size @ self.size**size
-        return (self.p @ self.size**size) @ self.grey**grey
+        """sum_ij p(i, j) i^grey j^size for powers 0, 2 and -2, (directions,)."""
+        place = (0, 2, -2)
+        return self.emphases[:, place.index(grey), place.index(size)]
 
     def grey_uniformity(self) -> np.ndarray:
         """sum_i p(i)^2, (directions,)."""
-        return (self.by_grey**2).sum(axis=1)
+        return (self.by_grey * self.by_grey).sum(axis=1)
 
     def size_uniformity(self) -> np.ndarray:
         """sum_j p(j)^2, (directions,)."""
-        return (self.by_size**2).sum(axis=1)
+        return (self.by_size * self.by_size).sum(axis=1)
 
     def grey_variance(self) -> np.ndarray:
         """sum_i (i - mean i)^2 p(i), (directions,)."""
-        mean = self.by_grey @ self.grey
-        return (self.by_grey * (self.grey - mean[:, None]) ** 2).sum(axis=1)
+        return _variance(self.by_grey, self.grey)
 
     def size_variance(self) -> np.ndarray:
         """sum_j (j - mean j)^2 p(j), (directions,)."""
-        mean = self.by_size @ self.size
-        return (self.by_size * (self.size - mean[:, None]) ** 2).sum(axis=1)
+        return _variance(self.by_size, self.size)
 
     def entropy(self) -> np.ndarray:
         """-sum_ij p(i, j) log2 p(i, j), (directions,)."""
-        return -np.einsum("dij,dij->d", self.p, np.log2(self.p + EPS))
+        from ovfrad.radiomics.entropy_kernels import entropies
+
+        return entropies(self.counts, self.number)
 
     def percentage(self) -> np.ndarray:
         """N over the number of voxels, sum_ij j P(i, j), (directions,)."""
-        return 1 / self.emphasis(size=1)
+        return 1 / (self.by_size @ self.size)
+
+
+def _variance(p: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Variance, sum (x - mean)^2 p, over the last axis."""
+    gap = x - (p @ x)[:, None]
+    return (p * gap * gap).sum(axis=1)

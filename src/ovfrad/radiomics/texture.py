@@ -76,16 +76,12 @@ def cooccurrence(found: Sample, texture: Texture, where: str = "mask") -> Cooccu
     sets = []
     for voxels in _groups(found, texture):
         counts = cooccurrences(found.rank_box, voxels, region.offsets, found.grey.size)
-        counts = counts + counts.transpose(0, 2, 1) if texture.symmetric else counts
         sets.append(_merge(counts, region.steps, region, texture, "glcm"))
-    counts = np.concatenate(sets) if len(sets) > 1 else sets[0]
-    total = counts.sum(axis=(1, 2))
-    if not total.all():
-        counts, total = counts[total > 0], total[total > 0]
-    if counts.shape[0] == 0:
+    matrices = Cooccurrence.of(np.concatenate(sets) if len(sets) > 1 else sets[0], found.grey, texture.symmetric)
+    if matrices.counts.shape[0] == 0:
         fault = f"no two of the mask's {region.voxels.size} voxels are neighbours"
         raise InputError("E_ROI_SCATTERED", where, fault, SCATTERED)
-    return Cooccurrence(counts / total[:, None, None], found.grey.astype(float))
+    return matrices
 
 
 def run_lengths(found: Sample, texture: Texture, where: str = "mask") -> SizeMatrix:
@@ -99,12 +95,12 @@ def run_lengths(found: Sample, texture: Texture, where: str = "mask") -> SizeMat
         if texture.lone_voxels:
             counts = counts[_has_lines(region, counts)] if not texture.merged else counts
         sets.append(_merge(counts, region.near_steps, region, texture, "glrlm"))
-    counts = np.concatenate(sets) if len(sets) > 1 else sets[0]
+    longest = max(counts.shape[2] for counts in sets)
+    counts = np.concatenate([np.pad(some, ((0, 0), (0, 0), (0, longest - some.shape[2]))) for some in sets])
     if counts.shape[0] == 0:
         fault = f"no line crosses two of the mask's {region.voxels.size} voxels"
         raise InputError("E_ROI_SCATTERED", where, fault, SCATTERED)
-    lengths = np.flatnonzero(counts.any(axis=(0, 1)))
-    return SizeMatrix(counts[:, :, lengths].astype(float), found.grey.astype(float), lengths + 1.0)
+    return SizeMatrix(counts.astype(float), found.grey.astype(float), np.arange(1.0, longest + 1))
 
 
 def _merge(counts: np.ndarray, steps: tuple[Step, ...], region: Region, texture: Texture, kind: str) -> np.ndarray:
@@ -135,46 +131,25 @@ def _has_lines(region: Region, counts: np.ndarray) -> np.ndarray:
 
 def zone_sizes(found: Sample, texture: Texture) -> SizeMatrix:
     """Zones of touching voxels of equal level, 26-connected in space and 8-connected in slices; size in voxels."""
-    from ovfrad.radiomics.texture_kernels import zones
+    from ovfrad.radiomics.texture_kernels import tally, zones
 
     sets = [zones(found.rank_box, voxels, found.region.near_offsets) for voxels in _groups(found, texture)]
-    return _size_matrix(found, [(rank, size) for rank, size in sets])
+    n = found.grey.size
+    rows = np.concatenate([level + number * n for number, (level, _) in enumerate(sets)])  # all sets in one table
+    counts, sizes = tally(rows, np.concatenate([size for _, size in sets]), len(sets) * n)
+    return SizeMatrix(counts.reshape(len(sets), n, -1).astype(float), found.grey.astype(float), sizes.astype(float))
 
 
 def neighbourhood(found: Sample, texture: Texture) -> tuple[SizeMatrix, list[ToneDifference]]:
     """Dependence counts, and tone differences (one for the region, or one a slice), of the same neighbours."""
     from ovfrad.radiomics.texture_kernels import neighbourhoods
 
-    region = found.region
-    levels = region.spread(found.levels)
-    difference, dependence = neighbourhoods(levels, region.voxels, region.offsets, texture.alpha)
-    groups = region.slices if texture.by_slice else (slice(None),)
-    dependences = _size_matrix(found, [(found.rank[group], dependence[group]) for group in groups])
-    counted = np.ones(region.voxels.size, bool) if texture.lone_voxels else _with_neighbours(region)
-    tones = []
-    for group in groups:
-        rank, kept = found.rank[group], counted[group]
-        n = np.bincount(rank[kept], minlength=found.grey.size + 1)[1:]
-        s = np.bincount(rank[kept], weights=difference[group][kept], minlength=n.size + 1)[1:]
+    grey, dependences, tones = found.grey.astype(float), [], []
+    for voxels in _groups(found, texture):
+        counts, s, alone = neighbourhoods(found.rank_box, voxels, found.region.offsets, found.grey, texture.alpha)
+        dependences.append(counts)
+        n = counts.sum(axis=1) - (0 if texture.lone_voxels else alone)
         if n.any():
-            tones.append(ToneDifference(found.grey[n > 0].astype(float), n[n > 0].astype(float), s[n > 0]))
-    return dependences, tones
-
-
-def _with_neighbours(region: Region) -> np.ndarray:
-    """Tell for each voxel whether it has a neighbour in the region."""
-    flat = region.mask.ravel()
-    return np.any([flat[region.voxels + o] | flat[region.voxels - o] for o in region.offsets], axis=0)
-
-
-def _size_matrix(found: Sample, groups: list[tuple[np.ndarray, np.ndarray]]) -> SizeMatrix:
-    """Count pairs of level rank and size in each group: (groups, n, m)."""
-    sizes = np.flatnonzero(np.bincount(np.concatenate([size for _, size in groups])))
-    column = np.zeros(sizes[-1] + 1, np.int64)
-    column[sizes] = np.arange(sizes.size)
-    n = found.grey.size
-    counts = [
-        np.bincount((rank - 1) * sizes.size + column[size], minlength=n * sizes.size).reshape(n, sizes.size)
-        for rank, size in groups
-    ]
-    return SizeMatrix(np.array(counts, float), found.grey.astype(float), sizes.astype(float))
+            tones.append(ToneDifference(grey[n > 0], n[n > 0].astype(float), s[n > 0]))
+    sizes = np.arange(1.0, dependences[0].shape[1] + 1)
+    return SizeMatrix(np.array(dependences, float), grey, sizes), tones
