@@ -12,6 +12,7 @@ from ovfrad.radiomics.extraction import extract, extract_many, features, names
 from ovfrad.radiomics.listing import describe
 from ovfrad.radiomics.parameters import read_parameters, settings_from
 from ovfrad.radiomics.perturbation import perturb
+from ovfrad.radiomics.robustness import robustness
 from ovfrad.radiomics.settings import Settings
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "names",
     "perturb",
     "read_parameters",
+    "robustness",
     "settings_from",
 ]
