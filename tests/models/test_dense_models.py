@@ -190,3 +190,22 @@ def test_auto_is_quick() -> None:
     start = time.process_time()
     AutoModel().fit(X, y, groups)
     assert time.process_time() - start < 3
+
+
+def test_columns_of_unequal_length_are_fitted_as_closely_as_others() -> None:
+    """L-BFGS in units of the curvature: columns a thousand times apart in length, near the minimum in all of them."""
+    X, y, _ = table()
+    Z, Y = StandardScaler().fit_transform(X)[:, ::4], np.eye(3)[y]
+    lengths = np.logspace(-3, 0, Z.shape[1])
+    W = fit_logistic(Z * lengths, Y, 1e4)
+    theirs = LogisticRegression(C=1e4, tol=1e-12, max_iter=100_000, solver="newton-cg").fit(Z * lengths, y)
+    p = np.exp((Z * lengths) @ W[:-1] + W[-1])
+    np.testing.assert_allclose(p / p.sum(1, keepdims=True), theirs.predict_proba(Z * lengths), atol=5e-4)
+
+
+def test_folds_are_dealt_once_for_equal_rows_and_anew_for_others() -> None:
+    _, y, groups = table()
+    first, again = inner_folds(y, groups, 5, 0), inner_folds(y.copy(), groups.astype(object), 5, 0)
+    assert all(a is b for one, other in zip(first, again, strict=True) for a, b in zip(one, other, strict=True))
+    for changed in (inner_folds(2 - y, groups, 5, 0), inner_folds(y, groups[::-1], 4, 0), inner_folds(y, None, 5, 0)):
+        assert changed[0][1].tolist() != first[0][1].tolist()

@@ -32,6 +32,8 @@ TREES = 100
 ROUNDS = 50
 PLATT_C = 100.0
 """Inverse penalty of the map from decision values to probabilities: weak, it has few parameters."""
+PLATT_TOLERANCE = 1e-7
+"""Of the fit of that map: the decision values of K classes nearly sum to a constant."""
 
 
 class SvmProbability(ClassifierMixin, BaseEstimator):
@@ -80,7 +82,7 @@ class SvmProbability(ClassifierMixin, BaseEstimator):
         for train, test in inner_folds(code, groups, self.folds, self.random_state):
             values[test] = self._values(SVC(C=self.C).fit(X[train], code[train], weight[train]), X[test])
         Y = np.eye(len(self.classes_))[code] * weight[:, None]
-        self.map_ = fit_logistic(values, Y, PLATT_C)
+        self.map_ = fit_logistic(values, Y, PLATT_C, tolerance=PLATT_TOLERANCE)
         return self
 
     @staticmethod
