@@ -97,9 +97,10 @@ def features(
     )
     for prefix, inside, options in images:
         own = _own(settings, options)
-        if (own.distances, own.flat_axis) != (settings.distances, settings.flat_axis):
-            region = make_region(prepared.mask, prepared.spacing, own.distances, own.flat_axis, where)
-        found |= _of_image(prefix, inside, region, wanted.get(prefix, wanted[""]), own, where)
+        here = region
+        if (own.distances, own.flat_axis) != (region.distances, region.flat_axis):
+            here = make_region(prepared.mask, prepared.spacing, own.distances, own.flat_axis, where)
+        found |= _of_image(prefix, inside, here, wanted.get(prefix, wanted[""]), own, where)
     return found
 
 

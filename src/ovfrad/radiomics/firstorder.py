@@ -155,13 +155,19 @@ def intensity_range(d: Distribution) -> float:
     return float(d.x[-1] - d.x[0])
 
 
-@firstorder.feature("RobustMeanAbsoluteDeviation", "stat_rmad", "1128", "HU")
+@firstorder.feature(
+    "RobustMeanAbsoluteDeviation",
+    "stat_rmad",
+    "1128",
+    "HU",
+    note="0 where no x lies between the percentiles (two voxels)",
+)
 def robust_mean_absolute_deviation(d: Distribution) -> float:
     """Mean of |x - mean| over the x from the 10th to the 90th percentile, both included."""
     low = np.searchsorted(d.x, d.percentile(10), side="left")
     high = np.searchsorted(d.x, d.percentile(90), side="right")
     middle = d.x[low:high]
-    return float(np.abs(middle - middle.mean()).mean())
+    return float(np.abs(middle - middle.mean()).mean()) if middle.size else 0.0
 
 
 @firstorder.feature("RootMeanSquared", "stat_rms", "5ZWQ", "HU")

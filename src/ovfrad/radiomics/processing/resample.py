@@ -12,8 +12,8 @@ from ovfrad.radiomics.processing.source import Place, Resampled, Source, Three
 if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
 
-WHOLE = 1 << 20
-"""Images of up to this many voxels are interpolated from the whole: bit for bit PyRadiomics' result, in 0.1 s."""
+WHOLE = 1 << 22
+"""Images of up to this many voxels are interpolated from the whole: bit for bit PyRadiomics' result, in half a second at most."""
 MARGIN = 32
 """Voxels kept round the part that a larger image is cropped to: the longest kernel of SimpleITK is 5 voxels, and a
 cubic B-spline feels a voxel at distance n by 0.268^n (Unser 1999): 5e-19 of the intensities' range here."""
