@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ovfrad.radiomics.classes import BY_NAME, OF_IMAGE, shape, shape2d
-from ovfrad.radiomics.settings import AGGREGATIONS
+from ovfrad.radiomics.rules import AGGREGATIONS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ovfrad.errors import InputError, warn
-from ovfrad.radiomics.classes import BY_NAME
 from ovfrad.radiomics.filters.options import OPTIONS, UNSUPPORTED
-from ovfrad.radiomics.settings import OURS, Settings
+from ovfrad.radiomics.rules import unknown
+from ovfrad.radiomics.settings import OF_IMAGE_TYPE, OURS, Settings
 
 AnySettings = Settings | Mapping[str, Any] | str | PathLike[str] | None
 """Settings, a mapping in the form of PyRadiomics' parameter file, or the path of such a file."""
@@ -68,11 +68,14 @@ def read_mapping(content: Mapping[str, Any], where: str | Path) -> Settings:
     for section in content:
         if section == "voxelSetting":
             raise _unsupported(where, section, "features are computed for the region, not a voxel at a time")
+        if section == "inputImage":
+            raise InputError("E_SETTING_UNKNOWN", where, "inputImage is a name of PyRadiomics 1", "write imageType")
         if section not in SECTIONS:
-            raise _unknown(where, f"section {section}", SECTIONS)
+            raise unknown(where, f"section {section}", SECTIONS)
     setting = _mapping(where, "setting", content.get("setting"))
     types = _image_types(where, content, setting)
-    chosen = _features(where, content)
+    asked = _mapping(where, "featureClass", content.get("featureClass"))
+    chosen = {str(name): wanted if wanted != [] else None for name, wanted in asked.items()} or None
     own = {"label": 1} | {OURS[key]: value for key, value in _effective(where, setting).items()}
     try:
         return Settings(image_types=types, features=chosen, **own)
@@ -92,10 +95,6 @@ def _unsupported(where: str | Path, key: str, reason: str) -> InputError:
     return InputError("E_SETTING_UNSUPPORTED", where, f"{key} is not supported", reason)
 
 
-def _unknown(where: str | Path, key: str, known: Any) -> InputError:
-    return InputError("E_SETTING_UNKNOWN", where, f"{key} is not known", f"known: {', '.join(known)}")
-
-
 def _effective(where: str | Path, setting: Mapping[str, Any]) -> dict[str, Any]:
     """Known settings, those of filters and those without effect left out."""
     ignored = [key for key in setting if key in NO_EFFECT]
@@ -105,8 +104,12 @@ def _effective(where: str | Path, setting: Mapping[str, Any]) -> dict[str, Any]:
         warn("W_SETTING_NO_EFFECT", where, f"{', '.join(ignored)} {verb} no effect here", reasons)
     own = {key: value for key, value in setting.items() if key not in NO_EFFECT and key not in OF_FILTERS}
     for key in own:
+        if str(key).startswith("lbp3D"):
+            raise _unsupported(where, f"setting {key}", UNSUPPORTED["LBP3D"])
         if key not in OURS:
-            raise _unknown(where, f"setting {key}", sorted([*OURS, *OF_FILTERS, *NO_EFFECT]))
+            raise unknown(
+                where, f"setting {key}", [*OURS, *OF_FILTERS, *NO_EFFECT], "see `ovfrad radiomics --settings-help`"
+            )
     return own
 
 
@@ -120,23 +123,19 @@ def _image_types(
         if kind in UNSUPPORTED:
             raise _unsupported(where, f"imageType {kind}", UNSUPPORTED[kind])
         if kind not in OPTIONS:
-            raise _unknown(where, f"imageType {kind}", OPTIONS)
+            raise unknown(where, f"imageType {kind}", OPTIONS)
         given = _mapping(where, f"imageType {kind}", given)
         shared = {key: value for key, value in setting.items() if OF_FILTERS.get(key) == kind}
         used = {key: value for key, value in given.items() if key in OPTIONS[kind]}
-        types[kind] = {**shared, **used, **_effective(where, {k: v for k, v in given.items() if k not in used})}
+        types[kind] = {**shared, **used, **_own(where, kind, {k: v for k, v in given.items() if k not in used})}
     return types
 
 
-def _features(where: str | Path, content: Mapping[str, Any]) -> dict[str, tuple[str, ...] | None] | None:
-    """Names chosen by `featureClass`: None where it is absent, all of a class that lists none."""
-    classes = _mapping(where, "featureClass", content.get("featureClass"))
-    for name, wanted in classes.items():
-        if name not in BY_NAME:
-            raise _unknown(where, f"featureClass {name}", BY_NAME)
-        if wanted is not None and (isinstance(wanted, str) or not all(isinstance(item, str) for item in wanted)):
-            raise InputError("E_SETTING_VALUE", where, f"featureClass {name}: {wanted!r}", "give a list of names")
-        for feature in wanted or ():
-            if f"{name}_{feature}" not in BY_NAME[name].all_names:
-                raise _unknown(where, f"feature {feature} of {name}", ["those of `ovfrad radiomics --list`"])
-    return {name: None if not wanted else tuple(wanted) for name, wanted in classes.items()} or None
+def _own(where: str | Path, kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings beside the filter's that an image type has for itself; what comes before filters is the same for all."""
+    known = _effective(where, given)
+    early = [key for key in known if OURS[key] not in (*OF_IMAGE_TYPE, "profile")]
+    if early:
+        fault = f"{', '.join(early)} under imageType {kind} {'has' if len(early) == 1 else 'have'} no effect"
+        warn("W_SETTING_NO_EFFECT", where, fault, "give what comes before filters under `setting`")
+    return {key: value for key, value in known.items() if key not in early}

@@ -9,30 +9,13 @@ ovfrad.errors.InputError: E_SETTING_VALUE binWidth: -1 is not a number above 0; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from ovfrad.errors import InputError
 from ovfrad.radiomics.filters.options import read_options
-
-PROFILES = ("pyradiomics", "ibsi")
-AGGREGATIONS = ("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "3D_avg", "3D_comb")
-"""IBSI's six ways from directional matrices to one value, as the tags of its reference tables write them: by slice,
-over slices, or in space; features averaged over directions (avg) or taken from directions merged (comb)."""
-INTERPOLATORS = (
-    "sitkNearestNeighbor",
-    "sitkLinear",
-    "sitkBSpline",
-    "sitkGaussian",
-    "sitkLabelGaussian",
-    "sitkHammingWindowedSinc",
-    "sitkCosineWindowedSinc",
-    "sitkWelchWindowedSinc",
-    "sitkLanczosWindowedSinc",
-    "sitkBlackmanWindowedSinc",
-)
-WEIGHTINGS = ("manhattan", "euclidean", "infinity", "no_weighting")
+from ovfrad.radiomics.rules import RULES, refusal, theirs, unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,31 +40,42 @@ class Settings:
         SimpleITK's name; None: no resampling. The profile `ibsi` has sitkNearestNeighbor, sitkLinear, sitkBSpline.
     pad_distance : int
         Voxels kept round the region after resampling or `pre_crop`.
-    normalize, normalize_scale, remove_outliers : bool, float, float or None
-        (x - mean) / SD of the whole image, clipped to +- `remove_outliers`, times the scale.
-    resegment_range, resegment_mode, resegment_shape
-        Voxels outside the range leave the region: absolute, relative to the maximum, or in SDs about the mean of
-        the region; with `resegment_shape` they leave it for the shape features too.
+    normalize : bool
+        (x - mean) / SD of the whole image, before anything else.
+    normalize_scale : float
+        Multiply normalised intensities by this; bin_width is then in this unit.
+    remove_outliers : float, optional
+        Clip normalised intensities to plus and minus this many SDs, before the scale.
+    resegment_range : one or two floats, optional
+        Intensities (low, high) outside which voxels leave the region; one number: low alone.
+    resegment_mode : {"absolute", "relative", "sigma"}
+        The range is in the unit of the image, a share of the region's maximum, or SDs about the region's mean.
+    resegment_shape : bool
+        Those voxels leave the region for the shape features too.
     pre_crop : bool
         Crop to the region and `pad_distance` before filters.
     label : int, optional
         Label of the region in the mask; None: the only one there is. A parameter file that is silent means 1.
-    minimum_roi_size, minimum_roi_dimensions
-        Fewest voxels, and fewest extents above one voxel, of a region.
-    force2d, force2d_dimension : bool, int
-        Textures within slices across this array axis: 0 = k, 1 = j, 2 = i.
+    minimum_roi_size : int, optional
+        A region must have more voxels than this.
+    minimum_roi_dimensions : int
+        Fewest axes (k, j, i) along which a region must extend over more than one voxel.
+    force2d : bool
+        Textures (profile `pyradiomics`) and wavelets within slices.
+    force2d_dimension : int
+        Array axis that slices are cut across: 0 = k, 1 = j, 2 = i.
     distances : sequence of int
         Chebyshev distances of neighbours in GLCM, GLDM and NGTDM, voxels.
     weighting_norm : str, optional
-        Directions of GLCM and GLRLM are merged with weights of this norm of their length in mm.
+        `pyradiomics` only: directions of GLCM and GLRLM are merged with weights by this norm of their length in mm.
     symmetrical_glcm : bool
-        Count each pair in both senses.
+        Count each pair in both senses; IBSI always does.
     gldm_a : int
         Largest difference of levels of dependent neighbours.
     voxel_array_shift : float
         Added to intensities for Energy, TotalEnergy and RootMeanSquared.
     aggregation : str
-        `ibsi` only: one of `AGGREGATIONS`.
+        `ibsi` only: textures by slice, over slices (2.5D) or in space; averaged over directions or from merged ones.
     outlier_sigma : float, optional
         `ibsi` only: voxels farther than this many SDs from the region's mean leave it, beside `resegment_range`.
     round_intensities : bool
@@ -130,12 +124,12 @@ class Settings:
             except (TypeError, ValueError):
                 raise refusal(theirs(name), value, rule.meaning) from None
         for kind, options in self.image_types.items():
-            renamed(read_options(kind, options)[1], f"imageType {kind}")
-        if self.profile == "pyradiomics":
-            for name in ("aggregation", "outlier_sigma"):
-                if getattr(self, name) != defaults()[name]:
-                    fault = f"{theirs(name)} belongs to the profile ibsi"
-                    raise InputError("E_SETTING_PROFILE", theirs(name), fault, "add `profile: ibsi`")
+            _check_own(kind, options, self.profile)
+        _check_features(self.features or {})
+        for name, owner in OF_PROFILE.items():
+            if self.profile != owner and getattr(self, name) != defaults()[name]:
+                fault = f"belongs to the profile {owner}, and the profile is {self.profile}"
+                raise InputError("E_SETTING_PROFILE", theirs(name), fault, f"leave it out, or choose {owner}")
 
     @property
     def flat_axis(self) -> int | None:
@@ -145,108 +139,77 @@ class Settings:
         return self.force2d_dimension if self.force2d else None
 
 
-class Rule(NamedTuple):
-    """How a value is read, and what to say where it cannot be."""
-
-    read: Callable[[Any], Any]
-    meaning: str
-
-
-def refusal(key: str, value: Any, meaning: str) -> InputError:
-    """A setting with a value it cannot have."""
-    return InputError("E_SETTING_VALUE", key, f"{value!r} is not {meaning}", "see `ovfrad radiomics --settings-help`")
-
-
-def _number(low: float, *, included: bool = True, whole: bool = False) -> Rule:
-    def read(value: Any) -> float | int:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError
-        if not (value >= low if included else value > low) or value == float("inf") or (whole and value != int(value)):
-            raise ValueError
-        return int(value) if whole else float(value)
-
-    kind = "a whole number" if whole else "a number"
-    return Rule(read, f"{kind} {'from' if included else 'above'} {low:g}{' up' if included else ''}")
+def _check_own(kind: str, options: Any, profile: str) -> None:
+    """Refuse an image type's settings that are unknown, impossible, or not an image type's to have."""
+    where = f"imageType {kind}"
+    if not isinstance(options, Mapping):
+        raise InputError("E_SETTING_VALUE", where, f"its settings are {options!r}", "give a mapping, {} for none")
+    for name, value in renamed(read_options(kind, options)[1], where).items():
+        if name not in OF_IMAGE_TYPE or OF_PROFILE.get(name, profile) != profile:
+            fault = f"{theirs(name)} cannot be one image type's own (profile {profile})"
+            known = ", ".join(theirs(one) for one in OF_IMAGE_TYPE)
+            raise InputError("E_SETTING_UNSUPPORTED", where, fault, f"give it under `setting`; these can: {known}")
+        try:
+            if value is not None or name not in OPTIONAL:
+                RULES[name].read(value)
+        except (TypeError, ValueError):
+            raise refusal(f"{where}: {theirs(name)}", value, RULES[name].meaning) from None
 
 
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
+def _check_features(asked: Mapping[str, Any]) -> None:
+    """Refuse classes and names that do not exist, saying which are near."""
+    if not asked:
+        return
+    from ovfrad.radiomics.classes import BY_NAME
+
+    for group, wanted in asked.items():
+        if group not in BY_NAME:
+            raise unknown("featureClass", str(group), BY_NAME)
+        if wanted is not None and (
+            not isinstance(wanted, list | tuple) or not all(isinstance(item, str) for item in wanted)
+        ):
+            raise InputError("E_SETTING_VALUE", f"featureClass {group}", f"{wanted!r}", "give a list of names")
+        known = [name.removeprefix(f"{group}_") for name in BY_NAME[group].all_names]
+        for name in wanted or ():
+            if equal := DROPPED.get(f"{group}_{name}"):
+                fault = f"{name} is a feature that PyRadiomics 3 has dropped"
+                raise InputError("E_SETTING_UNSUPPORTED", f"featureClass {group}", fault, equal)
+            if name not in known:
+                raise unknown(f"featureClass {group}", name, known, "see `ovfrad radiomics --list`")
 
 
-def _one_of(*choices: Any) -> Rule:
-    def read(value: Any) -> Any:
-        return choices[choices.index(value)]
-
-    return Rule(read, f"one of {', '.join(map(str, choices))}")
-
-
-def _several(rule: Rule, least: int, most: int) -> Rule:
-    def read(value: Any) -> tuple[Any, ...]:
-        found = tuple(rule.read(item) for item in value)
-        if isinstance(value, str) or not least <= len(found) <= most:
-            raise ValueError
-        return found
-
-    count = f"{least}" if least == most else f"{least} or more" if most > 100 else f"{least} to {most}"
-    return Rule(read, f"a list of {count}, each {rule.meaning}")
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return {str(key): item for key, item in value.items()}
-
-
-def _interpolator(value: Any) -> str:
-    return INTERPOLATORS[value - 1] if type(value) is int and 1 <= value <= 10 else _one_of(*INTERPOLATORS).read(value)
-
-
-def _any_number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    if value != value:
-        raise ValueError
-    return float(value)
-
-
-ANY_NUMBER = Rule(_any_number, "a number")
-TRUTH = Rule(_truth, "true or false")
-
-RULES: dict[str, Rule] = {
-    "profile": _one_of(*PROFILES),
-    "image_types": Rule(_mapping, "a mapping of image types to their settings"),
-    "features": Rule(_mapping, "a mapping of feature classes to names"),
-    "bin_width": _number(0, included=False),
-    "bin_count": _number(1, whole=True),
-    "resampled_pixel_spacing": _several(_number(0), 3, 3),
-    "interpolator": Rule(_interpolator, f"one of {', '.join(INTERPOLATORS)}"),
-    "pad_distance": _number(0, whole=True),
-    "normalize": TRUTH,
-    "normalize_scale": _number(0, included=False),
-    "remove_outliers": _number(0, included=False),
-    "resegment_range": _several(ANY_NUMBER, 1, 2),
-    "resegment_mode": _one_of("absolute", "relative", "sigma"),
-    "resegment_shape": TRUTH,
-    "pre_crop": TRUTH,
-    "label": _number(1, whole=True),
-    "minimum_roi_size": _number(1, whole=True),
-    "minimum_roi_dimensions": _one_of(1, 2, 3),
-    "force2d": TRUTH,
-    "force2d_dimension": _one_of(0, 1, 2),
-    "distances": _several(_number(1, whole=True), 1, 1000),
-    "weighting_norm": _one_of(*WEIGHTINGS),
-    "symmetrical_glcm": TRUTH,
-    "gldm_a": _number(0, whole=True),
-    "voxel_array_shift": Rule(lambda value: _number(-1e300).read(value), "a number"),
-    "aggregation": Rule(
-        lambda value: _one_of(*AGGREGATIONS).read(str(value).replace(".", "_")), f"one of {', '.join(AGGREGATIONS)}"
-    ),
-    "outlier_sigma": _number(0, included=False),
-    "round_intensities": TRUTH,
-    "bins": _several(_number(1, whole=True), 2, 2),
+OF_PROFILE = {
+    "aggregation": "ibsi",
+    "outlier_sigma": "ibsi",
+    "round_intensities": "ibsi",
+    "weighting_norm": "pyradiomics",
+    "symmetrical_glcm": "pyradiomics",
 }
+"""Settings that one profile alone follows -> that profile."""
+
+OF_IMAGE_TYPE = (
+    "bin_width",
+    "bin_count",
+    "distances",
+    "weighting_norm",
+    "symmetrical_glcm",
+    "gldm_a",
+    "voxel_array_shift",
+    "force2d",
+    "force2d_dimension",
+    "aggregation",
+)
+"""Settings that an image type may have of its own: those that come after the filter."""
+
+DROPPED = {
+    "glcm_Homogeneity1": "ask for Id, which is equal",
+    "glcm_Homogeneity2": "ask for Idm, which is equal",
+    "glcm_Dissimilarity": "ask for DifferenceAverage, which is equal",
+    "glcm_SumVariance": "ask for ClusterTendency, which is equal",
+    "gldm_GrayLevelNonUniformityNormalized": "ask for Uniformity of firstorder, which is equal",
+    "gldm_DependencePercentage": "leave it out: it is always 1",
+}
+"""Features of older versions -> what to do instead."""
 
 OPTIONAL = {item.name for item in fields(Settings) if item.default is None} | {"interpolator"}
 """Settings that may be None."""
@@ -265,21 +228,8 @@ def renamed(options: Mapping[str, Any], where: str) -> dict[str, Any]:
     """
     for key in options:
         if key not in OURS:
-            raise InputError("E_SETTING_UNKNOWN", where, f"{key} is not known", f"known: {', '.join(sorted(OURS))}")
+            raise unknown(where, key, OURS, "see `ovfrad radiomics --settings-help`")
     return {OURS[key]: value for key, value in options.items()}
-
-
-def theirs(name: str) -> str:
-    """PyRadiomics' spelling of a setting, as a parameter file has it.
-
-    >>> theirs("bin_width"), theirs("force2d_dimension"), theirs("minimum_roi_size"), theirs("symmetrical_glcm")
-    ('binWidth', 'force2Ddimension', 'minimumROISize', 'symmetricalGLCM')
-    """
-    odd = {"force2d": "force2D", "force2d_dimension": "force2Ddimension", "gldm_a": "gldm_a"}
-    if name in odd:
-        return odd[name]
-    first, *rest = name.split("_")
-    return first + "".join({"roi": "ROI", "glcm": "GLCM"}.get(word, word.capitalize()) for word in rest)
 
 
 OURS = {theirs(item.name): item.name for item in fields(Settings) if item.name not in ("image_types", "features")}
