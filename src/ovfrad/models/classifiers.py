@@ -78,12 +78,21 @@ class SvmProbability(ClassifierMixin, BaseEstimator):
         X, y, weight, groups = X[used], y[used], weight[used], None if groups is None else np.asarray(groups)[used]
         self.classes_, code = _classes(self, y)
         self.machine_ = SVC(C=self.C).fit(X, code, weight)
-        values = self._values(self.machine_, X)
-        for train, test in inner_folds(code, groups, self.folds, self.random_state):
-            values[test] = self._values(SVC(C=self.C).fit(X[train], code[train], weight[train]), X[test])
+        values = self._cross_fitted(X, code, weight, inner_folds(code, groups, self.folds, self.random_state))
         Y = np.eye(len(self.classes_))[code] * weight[:, None]
         self.map_ = fit_logistic(values, Y, PLATT_C, tolerance=PLATT_TOLERANCE)
         return self
+
+    def _cross_fitted(
+        self, X: np.ndarray, code: np.ndarray, weight: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]]
+    ) -> np.ndarray:
+        """Decision values of machines that did not see the row; of the machine of all rows where no fold holds it."""
+        tested = np.concatenate([test for _, test in folds]) if folds else np.empty(0, dtype=np.intp)
+        seen = np.setdiff1d(np.arange(len(X)), tested)
+        parts = [(seen, self.machine_)] if len(seen) else []
+        parts += [(test, SVC(C=self.C).fit(X[train], code[train], weight[train])) for train, test in folds]
+        values = [self._values(machine, X[rows]) for rows, machine in parts]
+        return np.concatenate(values)[np.argsort(np.concatenate([rows for rows, _ in parts]))]
 
     @staticmethod
     def _values(machine: SVC, X: np.ndarray) -> np.ndarray:
