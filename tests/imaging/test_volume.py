@@ -40,14 +40,17 @@ def test_bad_volumes_are_refused(array: np.ndarray, affine: np.ndarray, fault: s
         Volume(array, affine)
 
 
-def test_a_roi_needs_float_hu_a_bool_mask_and_one_grid() -> None:
+def test_a_roi_needs_numbers_a_bool_mask_and_one_grid() -> None:
     ct = Volume(np.zeros((3, 3, 3), np.float32), np.eye(4))
     mask = Volume(np.ones((3, 3, 3), bool), np.eye(4))
     moved = np.eye(4)
     moved[2, 3] = 0.5
     assert Roi(ct, mask, "a").spacing == (1.0, 1.0, 1.0)
-    with pytest.raises(ValueError, match="float32 CT and a bool mask"):
-        Roi(Volume(ct.array.astype(int), np.eye(4)), mask, "a")
+    assert Roi(Volume(ct.array.astype(np.int16), np.eye(4)), mask, "a").ct.array.dtype == np.int16
+    with pytest.raises(ValueError, match=r"a CT of numbers and a bool mask \(float32, float32\)"):
+        Roi(ct, ct, "a")
+    with pytest.raises(ValueError, match=r"a CT of numbers and a bool mask \(bool, bool\)"):
+        Roi(mask, mask, "a")
     with pytest.raises(ValueError, match="differ in shape"):
         Roi(ct, Volume(mask.array[1:], np.eye(4)), "a")
     with pytest.raises(ValueError, match="different grids"):

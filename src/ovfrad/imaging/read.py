@@ -134,7 +134,7 @@ def in_whole_numbers(image: NDArray[Any]) -> NDArray[Any]:
     """As int16 where every value is a whole number that fits, else as it is."""
     found = np.empty(image.shape, np.int16)
     for part, plane in zip(found, image, strict=True):
-        if not (-32768 <= plane.min() and plane.max() <= 32767):
+        if not (plane.min() >= -32768 and plane.max() <= 32767):
             return image
         part[...] = plane
         if not np.array_equal(part, plane):
@@ -288,23 +288,36 @@ def read_roi(
     return _roi(source, image, crop(drawn, box), mask, (*source.notes, *notes), name, require_ct, settings)
 
 
-def read_rois(
-    ct: str | Path, mask: str | Path, labels: Sequence[int | None], *, require_ct: bool = True
-) -> Iterator[Roi]:
-    """Read several regions of one image, which is opened once, kept whole and in its stored type; see `read_roi`.
+def read_rois(image: str | Path, mask: str | Path, labels: Sequence[int | None]) -> Iterator[Roi]:
+    """Read several regions of one image, which is opened once, kept whole and in its stored type.
 
-    The case of each is named by the mask's file and the label; a label of None is the only one there is.
+    Unlike `read_roi` it takes any organ of any modality; an image that cannot be CT in HU is told of. The case of each
+    region is named by the mask's file and the label; a label of None is the only one there is.
     """
-    ct, mask = Path(ct), Path(mask)
-    source = _open(ct, "CT")
+    image, mask = Path(image), Path(mask)
+    source = _open(image, "image")
     stored, notes = _on_grid(mask, source)
     present = labels_of(mask, stored.array)
     numbers = [_chosen(mask, present, label, None, None) for label in labels]
-    image = _ct(source, _whole(source.shape), require_ct, as_stored=True)
+    whole = _ct(source, _whole(source.shape), require_ct=False, as_stored=True)
+    notes = (*source.notes, *notes, *_no_ct(source, whole.array))
     for number in numbers:
         name = f"{mask.name} label {number}"
-        yield _roi(source, image, _drawn(mask, stored, number), mask, (*source.notes, *notes), name, require_ct, None)
+        yield _roi(source, whole, _drawn(mask, stored, number), mask, notes, name, False, None)
         notes = ()  # said once
+
+
+def _no_ct(source: Source, image: NDArray[Any]) -> tuple[Note, ...]:
+    """What speaks against an image being CT, as a note."""
+    step = max(1, round((image.size / SAMPLE) ** (1 / 3)))
+    sample = image[::step, ::step, ::step].ravel()
+    try:
+        check_ct(source.path, np.append(sample, [image.min(), image.max()]), source.bits, source.is_dicom_ct)
+    except InputError as error:
+        return (
+            (error.code.replace("E_", "W_", 1), source.path, error.fault, "features are of grey values, not of HU"),
+        )
+    return ()
 
 
 def _on_grid(mask: Path, source: Source) -> tuple[Volume, tuple[Note, ...]]:

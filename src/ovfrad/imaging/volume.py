@@ -84,7 +84,7 @@ class Roi:
     Parameters
     ----------
     ct : Volume
-        float32, HU.
+        HU, float32; of `read_rois` in the type of the file.
     mask : Volume
         bool, on the CT's grid, at least one voxel.
     case_id : str
@@ -103,9 +103,9 @@ class Roi:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.ct.array.dtype != np.float32 or self.mask.array.dtype != np.bool_:
+        if self.ct.array.dtype.kind not in "iuf" or self.mask.array.dtype != np.bool_:
             raise ValueError(
-                f"a Roi needs a float32 CT and a bool mask ({self.ct.array.dtype}, {self.mask.array.dtype})"
+                f"a Roi needs a CT of numbers and a bool mask ({self.ct.array.dtype}, {self.mask.array.dtype})"
             )
         if self.ct.array.shape != self.mask.array.shape:
             raise ValueError(f"CT {self.ct.array.shape} and mask {self.mask.array.shape} of a Roi differ in shape")

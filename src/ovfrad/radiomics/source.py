@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovfrad.errors import InputError, warn
+from ovfrad.errors import InputError
 from ovfrad.radiomics.processing.source import Place
 
 if TYPE_CHECKING:
@@ -52,10 +52,12 @@ class Source:
 
 def source_of(image: Any, mask: Any, label: int | None, spacing: Sequence[float] | None = None) -> Source:
     """Image and mask of a region; `label` as in `sources_of`. A `Roi` needs no mask."""
-    if mask is None:
-        if not hasattr(image, "ct"):
-            raise InputError("E_USAGE", "extract", "there is no mask", "give image and mask, or a Roi")
+    if hasattr(image, "ct") and hasattr(image, "case_id"):
+        if mask is not None or spacing is not None:
+            raise InputError("E_USAGE", "extract", "a Roi has a mask and spacing of its own", "give the Roi alone")
         return _from_roi(image)
+    if mask is None:
+        raise InputError("E_USAGE", "extract", "there is no mask", "give image and mask, or a Roi")
     return next(source for _, source in sources_of(image, mask, [label], spacing))
 
 
@@ -66,6 +68,8 @@ def sources_of(
 
     A label of None is the only one that the mask holds.
     """
+    if len(labels) == 0:
+        raise InputError("E_USAGE", "extract_many", "no label is asked for", "name at least one")
     kinds = {_kind(image), _kind(mask)}
     if len(kinds) > 1:
         fault = f"image and mask are {' and '.join(sorted(kinds))}"
@@ -77,6 +81,8 @@ def sources_of(
         yield from _from_paths(Path(image), Path(mask), labels)
         return
     whole, stored, steps, place = _GRIDS[kind](image, mask, spacing)
+    if stored.dtype.kind not in "biuf":
+        raise InputError("E_MASK_KIND", "mask", f"its values are {stored.dtype}", "give labels, or an array of bool")
     for label in labels:
         number, inside = _labelled(stored, label)
         name = "mask" if number is None else f"mask label {number}"
@@ -88,17 +94,30 @@ def _labelled(stored: np.ndarray, label: int | None) -> tuple[int | None, np.nda
     if stored.dtype == bool:
         return None, stored
     if label is None:
-        present = np.unique(stored[stored != 0])
-        if present.size != 1:
-            fault = f"holds the labels {', '.join(f'{n:g}' for n in present[:20])}" if present.size else "has no voxel"
-            raise InputError("E_MASK_LABEL" if present.size else "E_MASK_EMPTY", "mask", fault, "choose one: label=")
-        label = int(present[0])
+        present = _present(stored)
+        if len(present) != 1:
+            raise InputError("E_MASK_LABEL", "mask", f"it holds the labels {_listed(present)}", "choose one: label=")
+        label = present[0]
     inside = stored == label
     if not inside.any():
-        present = np.unique(stored[stored != 0])
-        fault = f"label {label} has no voxel (labels present: {', '.join(f'{n:g}' for n in present[:20]) or 'none'})"
+        fault = f"label {label} has no voxel (labels present: {_listed(_present(stored))})"
         raise InputError("E_MASK_LABEL", "mask", fault, "name one that is present")
     return label, inside
+
+
+def _present(stored: np.ndarray) -> list[int]:
+    """Labels of a mask; one with fractions, as of probabilities or after resampling, has none."""
+    found = np.unique(stored[stored != 0])
+    if found.size == 0:
+        raise InputError("E_MASK_EMPTY", "mask", "the mask has no voxel", "give a mask with the region in it")
+    if not np.all(np.isfinite(found) & (found == np.round(found))):
+        fault = f"values from {found[0]:.4g} to {found[-1]:.4g} are not whole numbers"
+        raise InputError("E_MASK_FRACTION", "mask", fault, "give labels, or mask >= 0.5")
+    return [int(number) for number in found]
+
+
+def _listed(labels: list[int]) -> str:
+    return ", ".join(map(str, labels[:20])) + (", ..." if len(labels) > 20 else "")
 
 
 def _kind(given: Any) -> str:
@@ -127,17 +146,8 @@ def _from_paths(image: Path, mask: Path, labels: Sequence[int | None]) -> Iterat
     """Read the image once, of any modality as PyRadiomics takes it; one that cannot be CT is told of."""
     from ovfrad import imaging
 
-    require_ct, done = True, 0
-    while done < len(labels):
-        try:
-            for roi in imaging.read_rois(image, mask, labels[done:], require_ct=require_ct):
-                yield labels[done], _from_roi(roi)
-                done += 1
-        except InputError as error:
-            if error.code not in ("E_NOT_CT", "E_ROI_VALUES") or not require_ct:
-                raise
-            require_ct = False
-            warn(error.code.replace("E_", "W_"), image, error.fault, "features are of grey values, not of HU")
+    for label, roi in zip(labels, imaging.read_rois(image, mask, labels), strict=True):
+        yield label, _from_roi(roi)
 
 
 Grid = tuple[np.ndarray, np.ndarray, tuple[float, float, float], Place | None]
@@ -145,15 +155,19 @@ Grid = tuple[np.ndarray, np.ndarray, tuple[float, float, float], Place | None]
 
 
 def _of_arrays(image: np.ndarray, mask: np.ndarray, spacing: Sequence[float] | None) -> Grid:
-    k, j, i = (1.0, 1.0, 1.0) if spacing is None else map(float, spacing)
-    return image, mask, (k, j, i), None
+    steps = (1.0, 1.0, 1.0) if spacing is None else tuple(map(float, spacing))
+    if len(steps) != 3:
+        raise InputError("E_SPACING", "spacing", f"{len(steps)} numbers", "give three, mm, in the order (k, j, i)")
+    return image, mask, (steps[0], steps[1], steps[2]), None
 
 
 def _of_simpleitk(image: Any, mask: Any, _spacing: None) -> Grid:
     import SimpleITK
 
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError("E_GRID", "image", "it is no scalar image in three dimensions", "give one volume")
+    for name, given in (("image", image), ("mask", mask)):
+        if given.GetDimension() != 3 or given.GetNumberOfComponentsPerPixel() != 1:
+            fault = f"{given.GetDimension()} dimensions, {given.GetNumberOfComponentsPerPixel()} values a voxel"
+            raise InputError("E_GRID", name, fault, "give a volume of three dimensions with one value a voxel")
     _check_grids(image, mask)
     place = Place(image.GetOrigin(), image.GetDirection())
     return (
