@@ -107,6 +107,7 @@ def _any_number(value: Any) -> float:
 
 
 ANY_NUMBER = Rule(_any_number, "a number")
+BOUNDS = _several(ANY_NUMBER, 1, 2)
 TRUTH = Rule(_truth, "true or false")
 
 RULES: dict[str, Rule] = {
@@ -121,7 +122,7 @@ RULES: dict[str, Rule] = {
     "normalize": TRUTH,
     "normalize_scale": _number(0, included=False),
     "remove_outliers": _number(0, included=False),
-    "resegment_range": _several(ANY_NUMBER, 1, 2, ascending=True),
+    "resegment_range": Rule(lambda value: tuple(sorted(BOUNDS.read(value))), BOUNDS.meaning),
     "resegment_mode": _one_of("absolute", "relative", "sigma"),
     "resegment_shape": TRUTH,
     "pre_crop": TRUTH,
