@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ovfrad.errors import InputError
-from ovfrad.radiomics import features, names, zscore
+from ovfrad.radiomics import features, names
 
 SPACING = (1.0, 1.0, 1.0)
 
@@ -28,24 +28,51 @@ def refusal(image, mask, spacing=SPACING, **settings):
 
 def test_empty_mask():
     assert refusal(*image_and_mask()) == (
-        "E_MASK_EMPTY case P1 L1: the mask has no voxel; give a mask with the vertebra in it"
+        "E_MASK_EMPTY case P1 L1: the mask has no voxel; give a mask with the region in it"
     )
 
 
 def test_one_voxel():
     assert refusal(*image_and_mask((2, 2, 2))) == (
-        "E_ROI_TOO_SMALL case P1 L1: the mask is 1 x 1 x 1 voxels (k x j x i), a point or a line; "
-        "at least two of its extents must exceed one voxel"
+        "E_ROI_TOO_SMALL case P1 L1: the mask is 1 x 1 x 1 voxels (k x j x i), a point; "
+        "2 of its extents must exceed one voxel (minimumROIDimensions)"
+    )
+    assert refusal(*image_and_mask((2, 2, 2)), minimum_roi_dimensions=1).endswith(
+        "a point; 1 of its extents must exceed one voxel (minimumROIDimensions)"
     )
 
 
 def test_line():
-    assert "the mask is 1 x 1 x 4 voxels" in refusal(*image_and_mask((2, 2, slice(1, 5))))
+    line = image_and_mask((2, 2, slice(1, 5)))
+    assert "the mask is 1 x 1 x 4 voxels (k x j x i), a line; " in refusal(*line)
+    found = features(*line, SPACING, minimum_roi_dimensions=1)
+    assert list(found) == names()
+    assert np.isfinite(list(found.values())).all()
+    assert found["original_shape_Elongation"] == found["original_shape_Flatness"] == 0
+
+
+def test_too_few_voxels():
+    cube = image_and_mask((slice(1, 4), slice(1, 4), slice(1, 4)))
+    assert len(features(*cube, SPACING, minimum_roi_size=26)) == 107
+    assert refusal(*cube, minimum_roi_size=27) == (
+        "E_ROI_TOO_SMALL case P1 L1: the mask has 27 voxels; more than 27 are required (minimumROISize)"
+    )
+
+
+def test_a_region_that_processing_leaves_nothing_of():
+    cube = image_and_mask((slice(1, 4), slice(1, 4), slice(1, 4)))
+    assert refusal(*cube, resegment_range=(5000,)) == (
+        "E_MASK_EMPTY case P1 L1: of 27 voxels (-88 to 289) resegmentation to [5000, inf] leaves none; "
+        "widen resegmentRange, or check the unit of the image"
+    )
+    assert "E_MASK_EMPTY case P1 L1: the mask has no voxel after resampling to 9 x 9 x 9 mm (x, y, z)" in refusal(
+        *cube, resampled_pixel_spacing=(9, 9, 9)
+    )
 
 
 def test_scattered_voxels():
     assert refusal(*image_and_mask((0, 0, 0), (5, 3, 1))) == (
-        "E_ROI_SCATTERED case P1 L1: no two of the mask's 2 voxels touch; textures need a connected region"
+        "E_ROI_SCATTERED case P1 L1: no two of the mask's 2 voxels are neighbours; textures need a connected region"
     )
 
 
@@ -86,9 +113,10 @@ def test_one_slice_has_no_thickness():
     assert found["original_shape_MeshVolume"] > 0
 
 
-def test_one_grey_level_has_documented_values():
+@pytest.mark.parametrize("profile", ["pyradiomics", "ibsi"])
+def test_one_grey_level_has_documented_values(profile):
     image, mask = image_and_mask((slice(1, 4), slice(1, 4), slice(1, 4)))
-    found = features(np.full_like(image, 57.0), mask, SPACING)
+    found = features(np.full_like(image, 57.0), mask, SPACING, profile=profile)
     assert np.isfinite(list(found.values())).all()
     assert {name.removeprefix("original_"): found[name] for name in DOCUMENTED} == {
         name.removeprefix("original_"): value for name, value in DOCUMENTED.items()
@@ -122,5 +150,7 @@ def test_a_million_voxels():
 
 
 def test_zscore_of_a_constant_image():
-    with pytest.raises(InputError, match="E_IMAGE_CONSTANT image: SD of the image is 0; a z-score needs intensities"):
-        zscore(np.ones((3, 3, 3)), scale=100)
+    _, mask = image_and_mask((slice(1, 4), slice(1, 4), slice(1, 4)))
+    assert refusal(np.ones(mask.shape), mask, normalize=True) == (
+        "E_IMAGE_CONSTANT case P1 L1: SD of the image is 0; a z-score needs intensities that vary"
+    )
