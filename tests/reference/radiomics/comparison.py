@@ -58,11 +58,18 @@ TERMS: dict[str, Callable[[Values, str], float]] = {
     "glcm_SumEntropy": _one,
     "glcm_DifferenceEntropy": _one,
     "gldm_DependenceEntropy": _one,
+    "gldm_DependenceVariance": _one,
+    "gldm_GrayLevelVariance": _one,
     "glrlm_RunEntropy": _one,
+    "glrlm_RunVariance": _one,
+    "glrlm_GrayLevelVariance": _one,
     "glszm_ZoneEntropy": _one,
+    "glszm_ZoneVariance": _one,
+    "glszm_GrayLevelVariance": _one,
 }
 """Features that are sums of terms of both signs, which cancel, and the size of the terms. An entropy is one, since
-PyRadiomics adds 2e-16 inside the logarithm: one level gives -3e-16 instead of 0."""
+PyRadiomics adds 2e-16 inside the logarithm: one level gives -3e-16 instead of 0. So is a variance of levels or
+sizes: the mean of a single level 1 may come out as 1 - 1e-16."""
 
 ROOTS: dict[str, Callable[[Values, str], float]] = {
     "glcm_Imc2": _one,
