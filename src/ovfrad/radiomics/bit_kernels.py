@@ -13,6 +13,8 @@ from llvmlite import ir  # type: ignore[import-untyped]  # a part of numba
 from numba import types
 from numba.extending import intrinsic
 
+from ovfrad.radiomics.compiled import compiled
+
 LANES = 64
 """Voxels in a word."""
 
@@ -55,3 +57,47 @@ def count_bits(typing: Any, word: types.Integer) -> Any:
         return builder.ctpop(arguments[0])
 
     return types.int64(types.uint64), build
+
+
+@compiled
+def list_bits(word: np.uint64, start: int, places: np.ndarray, filled: int) -> int:
+    """Append start + b for each bit b set; the new length.
+
+    Eight are written at a time, wanted or not, so there must be room for 8 more: a loop as long as the word has bits
+    would cost a mispredicted branch a word.
+    """
+    end = filled + count_bits(word)
+    while filled < end:
+        for slot in range(filled, filled + 8):
+            places[slot] = start + first_bit(word)
+            word &= word - ONE
+        filled += 8
+    return end
+
+
+@compiled
+def pack(rank: np.ndarray, voxels: np.ndarray, reach: int) -> tuple[np.ndarray, int]:
+    """Copy the ranks of some voxels (ascending) to a box of int16 with zeros around; the voxels' shift into it.
+
+    `reach` zeros lie on either side, then two words: a word of a voxel's neighbours stays inside the array, and the
+    last word, which is nobody's neighbour, serves as zeros to compare with (`inside_bits`).
+    """
+    first = voxels[0]
+    source = rank[first : voxels[-1] + 1]
+    box = np.zeros(source.size + 2 * reach + 2 * LANES, np.int16)
+    target = box[reach : reach + source.size]
+    inside = 0
+    for place in range(source.size):
+        target[place] = np.int16(source[place])
+        inside += source[place] != 0
+    if inside != voxels.size:  # others of the region lie between the voxels asked for
+        box[:] = 0
+        for voxel in voxels:
+            box[voxel - first + reach] = rank[voxel]
+    return box, reach - first
+
+
+@compiled
+def inside_bits(box: np.ndarray, start: int) -> np.uint64:
+    """Word of the voxels from `start` on in a box of `pack`."""
+    return ~equal_bits(box, start, box.size - LANES)

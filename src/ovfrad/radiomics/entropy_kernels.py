@@ -13,9 +13,9 @@ LOG2 = np.concatenate((np.zeros(1), np.log2(np.arange(1, 4096))))
 
 @compiled
 def log2(count: float) -> float:
-    """Logarithm of a count, weighted or not."""
+    """Logarithm of a count, weighted or not; 0 for none, as it is to be multiplied by the count."""
     whole = int(count)
-    return LOG2[whole] if whole < LOG2.size and whole == count else math.log2(count)
+    return LOG2[np.uint64(whole)] if whole < LOG2.size and whole == count else math.log2(count)
 
 
 @compiled
@@ -30,8 +30,6 @@ def entropies(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
         whole, bits = log2(totals[direction]), 0.0
         for i in range(n):
             for j in range(m):
-                count = counts[direction, i, j]
-                if count > 0:
-                    bits += count * (whole - log2(count))
+                bits += counts[direction, i, j] * (whole - log2(counts[direction, i, j]))
         found[direction] = bits / totals[direction]
     return found

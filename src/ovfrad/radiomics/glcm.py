@@ -47,7 +47,7 @@ class Cooccurrence:
         return cls(counts if occupied.all() else counts[occupied], grey, symmetric)
 
     @cached_property
-    def _margins(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _margins(self) -> tuple[np.ndarray, np.ndarray]:
         from ovfrad.radiomics.glcm_kernels import margins
 
         return margins(self.counts)
@@ -66,12 +66,7 @@ class Cooccurrence:
     @property
     def squared(self) -> np.ndarray:
         """Sum of the squares of the counts, (directions,)."""
-        return self._margins[2]
-
-    @property
-    def largest(self) -> np.ndarray:
-        """Largest count, (directions,)."""
-        return self._margins[3]
+        return self._margins[1]
 
     @cached_property
     def total(self) -> np.ndarray:
@@ -91,7 +86,7 @@ class Cooccurrence:
     @cached_property
     def py(self) -> np.ndarray:
         """Column sums py(j), (directions, n)."""
-        return self.px if self.symmetric else self._margins[1] / self.total[:, None]
+        return self.px if self.symmetric else self.counts.sum(axis=1) / self.total[:, None]
 
     @cached_property
     def mu_x(self) -> np.ndarray:
@@ -282,7 +277,7 @@ def information_correlation_2(m: Cooccurrence) -> np.ndarray:
     return np.sqrt(np.maximum(-np.expm1(-2 * m.information), 0.0))
 
 
-@glcm.feature("InverseVariance", "cm_inv_var_3D_avg", "E8JP", note="0 for a flat region")
+@glcm.feature("InverseVariance", "cm_inv_var_3D_avg", "E8JP", "1/level^2", note="0 for a flat region")
 def inverse_variance(m: Cooccurrence) -> np.ndarray:
     """sum_k p-(k) / k^2 over k >= 1."""
     return m.p_difference[:, 1:] @ m.k[1:] ** -2
@@ -327,7 +322,7 @@ def maximal_correlation(m: Cooccurrence) -> np.ndarray:
 @glcm.feature("MaximumProbability", "cm_joint_max_3D_avg", "GYBY")
 def maximum_probability(m: Cooccurrence) -> np.ndarray:
     """Largest p(i, j)."""
-    return m.largest / m.total
+    return m.counts.max(axis=(1, 2)) / m.total
 
 
 @glcm.feature("SumAverage", "cm_sum_avg_3D_avg", "ZGXS", "level")

@@ -91,7 +91,7 @@ def run_lengths(found: Sample, texture: Texture, where: str = "mask") -> SizeMat
     region = found.region
     sets = []
     for voxels in _groups(found, texture):
-        counts = runs(found.rank_box, voxels, region.near_offsets, found.grey.size, max(region.inside.shape))
+        counts = runs(found.rank_box, voxels, region.near_offsets, found.grey.size)
         if texture.lone_voxels:
             counts = counts[_has_lines(region, counts)] if not texture.merged else counts
         sets.append(_merge(counts, region.near_steps, region, texture, "glrlm"))
@@ -131,7 +131,7 @@ def _has_lines(region: Region, counts: np.ndarray) -> np.ndarray:
 
 def zone_sizes(found: Sample, texture: Texture) -> SizeMatrix:
     """Zones of touching voxels of equal level, 26-connected in space and 8-connected in slices; size in voxels."""
-    from ovfrad.radiomics.texture_kernels import tally, zones
+    from ovfrad.radiomics.zone_kernels import tally, zones
 
     sets = [zones(found.rank_box, voxels, found.region.near_offsets) for voxels in _groups(found, texture)]
     n = found.grey.size

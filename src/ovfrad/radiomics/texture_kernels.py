@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovfrad.radiomics.bit_kernels import LANES, ONE, count_bits, equal_bits, first_bit
+from ovfrad.radiomics.bit_kernels import count_bits, equal_bits, inside_bits, list_bits, pack
 from ovfrad.radiomics.compiled import compiled
 
 CHUNK = 1024
@@ -42,177 +42,70 @@ def cooccurrences(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: 
 
 
 @compiled
-def pack(rank: np.ndarray, voxels: np.ndarray, reach: int) -> tuple[np.ndarray, int]:
-    """Copy the voxels' ranks (int16) to a box with `reach` zeros and a word around; the voxels' shift into it.
+def runs(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
+    """Count runs of equal level: (directions, n, longest) int32, column 0 holding runs of one voxel.
 
-    The last word is never a neighbour: it serves as zeros to compare with.
-    """
-    shift = reach - voxels[0]
-    box = np.zeros(voxels[-1] + shift + reach + 2 * LANES, np.int16)
-    inside = 0
-    for place in range(voxels[0], voxels[-1] + 1):
-        box[place + shift] = np.int16(rank[place])
-        inside += rank[place] != 0
-    if inside != voxels.size:  # others of the region lie between the voxels asked for
-        box[:] = 0
-        for voxel in voxels:
-            box[voxel + shift] = rank[voxel]
-    return box, shift
-
-
-@compiled
-def runs(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: int, longest: int) -> np.ndarray:
-    """Count runs of equal level: (directions, n, m) int32, column 0 holding runs of one voxel.
-
-    m is the length of the longest run found, at most `longest`, the region's largest extent. Few voxels equal their
-    neighbour, so only the first voxels of runs of two and more are visited, and the lines followed for those of three
-    and more. What these leave of a level's voxels are runs of one.
-    """
-    box, shift = pack(rank, voxels, 2 * offsets.max())
-    counts = np.zeros((max(longest, 2), offsets.size, n + 1), np.int32)
-    found, q = 1, 0
-    while q < voxels.size:
-        start = voxels[q] + shift
-        inside = ~equal_bits(box, start, box.size - LANES)
-        q += count_bits(inside)
-        for direction in range(offsets.size):
-            step = offsets[direction]
-            two = inside & equal_bits(box, start, start + step) & ~equal_bits(box, start, start - step)
-            more = two & equal_bits(box, start + step, start + 2 * step)
-            two &= ~more
-            while two:
-                counts[1, direction, box[start + first_bit(two)]] += np.int32(1)
-                two &= two - ONE
-                found = max(found, 2)
-            while more:
-                place, length = start + first_bit(more), 3
-                more &= more - ONE
-                while box[place + length * step] == box[place]:
-                    length += 1
-                counts[length - 1, direction, box[place]] += np.int32(1)
-                found = max(found, length)
-    return complete(counts[:found], rank, voxels)
-
-
-@compiled
-def complete(counts: np.ndarray, rank: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-    """From runs of two and more (length, direction, rank) to all runs (direction, rank - 1, length)."""
-    longest, directions, levels = counts.shape
-    voxels_of = np.zeros(levels, np.int32)
-    for voxel in voxels:
-        voxels_of[rank[voxel]] += np.int32(1)
-    every = np.zeros((directions, levels - 1, longest), np.int32)
-    for direction in range(directions):
-        for level in range(1, levels):
-            single = voxels_of[level]
-            for length in range(2, longest + 1):
-                number = counts[length - 1, direction, level]
-                every[direction, level - 1, length - 1] = number
-                single -= length * number
-            every[direction, level - 1, 0] = single
-    return every
-
-
-@compiled
-def shortcuts(offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Order offsets so that a pair can be dropped when two earlier ones connect it; those offsets as bits, uint64.
-
-    If a voxel equals its neighbours at -d and at e, and d + e is an offset, the pair at -d follows from the pairs at
-    e and between the two. Only offsets before d in the order are used, so that no pair waits for itself. Offsets with
-    most such triangles (a common face) come first. Bit 2 m stands for e = -offset m, bit 2 m + 1 for e = offset m.
-    """
-    triangles = np.zeros(offsets.size, np.int64)
-    for number, whole in enumerate(offsets):
-        for part in offsets:
-            for rest in offsets:
-                triangles[number] += (whole == part + rest) + (whole == part - rest) + (whole == rest - part)
-    ordered = offsets[np.argsort(-triangles, kind="mergesort")]
-    through = np.zeros(offsets.size, np.uint64)
-    for number, whole in enumerate(ordered):
-        for part in range(number):
-            for rest in ordered[:number]:
-                through[number] |= np.uint64(abs(whole - ordered[part]) == rest) << np.uint64(2 * part)
-                through[number] |= np.uint64(whole + ordered[part] == rest) << np.uint64(2 * part + 1)
-    return ordered, through
-
-
-@compiled
-def join(parent: np.ndarray, a: np.uint64, b: np.uint64) -> None:
-    """Unite the trees of two places (Rem's algorithm); a parent never lies behind its child."""
-    while parent[a] != parent[b]:
-        if parent[a] < parent[b]:
-            a, b = b, a
-        above = parent[a]
-        parent[a] = parent[b]
-        if above == a:
-            return
-        a = np.uint64(above)
-
-
-@compiled
-def zones(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find zones of equal level, connected by `offsets` (at most 32) in both senses.
-
-    Returns level (rank) and size (voxels) of each, int32. Equal neighbours are united pair by pair; the zone's first
-    voxel stands for it.
+    Few voxels equal their neighbour, so only the first voxels of runs of two and more are listed; those whose run goes
+    on for a third voxel stay on the list, and so on. What they leave of a level's voxels are runs of one.
     """
     box, shift = pack(rank, voxels, offsets.max())
-    ordered, through = shortcuts(offsets)
-    parent = np.empty(box.size, np.uint32)
-    for place in range(box.size):
-        parent[place] = place
-    equal = np.zeros(2 * offsets.size, np.uint64)
-    q = 0
+    starts, inside = words_of(box, voxels, shift)
+    reached = np.zeros((8, offsets.size, n + 1), np.int32)  # by length - 1: runs that are at least so long
+    places = np.empty(voxels.size + 8, np.uint32)
+    longest = 1
+    for direction in range(offsets.size):
+        step = offsets[direction]
+        listed = 0
+        for start, word in zip(starts, inside):  # noqa: B905 - numba has no strict
+            first = word & equal_bits(box, start, start + step) & ~equal_bits(box, start, start - step)
+            listed = list_bits(first, start, places, listed)
+        length = 1
+        while listed > 0:
+            length += 1
+            if length > reached.shape[0]:
+                reached = np.concatenate((reached, np.zeros_like(reached)))
+            column, ahead, kept = reached[length - 1, direction], np.uint64(length * step), 0
+            for entry in range(listed):
+                place = np.uint64(places[entry])
+                column[box[place]] += np.int32(1)
+                places[kept] = place
+                kept += box[place] == box[place + ahead]
+            listed = kept
+        longest = max(longest, length)
+    return complete(reached[:longest], rank, voxels)
+
+
+@compiled
+def words_of(box: np.ndarray, voxels: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cover the voxels with words, where each starts in the box and which of its places are voxels."""
+    starts, inside = np.empty(voxels.size, np.int64), np.empty(voxels.size, np.uint64)
+    number, q = 0, 0
     while q < voxels.size:
-        start = voxels[q] + shift
-        inside = ~equal_bits(box, start, box.size - LANES)
-        q += count_bits(inside)
-        for number in range(ordered.size):
-            step = ordered[number]
-            pairs = inside & equal_bits(box, start, start - step)
-            equal[2 * number], equal[2 * number + 1] = pairs, equal_bits(box, start, start + step)
-            parts = through[number]
-            while parts:
-                pairs &= ~equal[first_bit(parts)]
-                parts &= parts - ONE
-            while pairs:
-                here = np.uint64(start + first_bit(pairs))
-                join(parent, here, here - np.uint64(step))
-                pairs &= pairs - ONE
-    return measure(box, parent, voxels, shift)
+        starts[number] = voxels[q] + shift
+        inside[number] = inside_bits(box, starts[number])
+        q += count_bits(inside[number])
+        number += 1
+    return starts[:number], inside[:number]
 
 
 @compiled
-def measure(box: np.ndarray, parent: np.ndarray, voxels: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
-    """Level and size of each tree; a parent lies before its child, so one pass settles all."""
-    size = np.zeros(box.size, np.int32)
-    firsts = np.empty(voxels.size + 1, np.uint32)
-    found = 0
+def complete(reached: np.ndarray, rank: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+    """From runs that reach lengths of two and more (length, direction, rank) to runs of each length."""
+    longest, directions, levels = reached.shape
+    voxels_of = np.zeros(levels, np.int32)
     for voxel in voxels:
-        place = np.uint64(voxel + shift)
-        first = parent[parent[place]]
-        parent[place] = first
-        size[first] += np.int32(1)
-        firsts[found] = place
-        found += place == first
-    levels, sizes = np.empty(found, np.int32), np.empty(found, np.int32)
-    for zone in range(found):
-        levels[zone], sizes[zone] = box[firsts[zone]], size[firsts[zone]]
-    return levels, sizes
-
-
-@compiled
-def tally(levels: np.ndarray, sizes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Count zones by level and size: (n, m) int32, and the m sizes that occur, ascending int64."""
-    column = np.zeros(sizes.max() + 1, np.int64)
-    for size in sizes:
-        column[size] = 1
-    occurring = np.flatnonzero(column)
-    column[occurring] = np.arange(occurring.size)
-    counts = np.zeros((n, occurring.size), np.int32)
-    for zone in range(sizes.size):
-        counts[levels[zone] - 1, column[sizes[zone]]] += np.int32(1)
-    return counts, occurring
+        voxels_of[np.uint64(rank[np.uint64(voxel)])] += np.int32(1)
+    counts = np.zeros((directions, levels - 1, longest), np.int32)
+    for direction in range(directions):
+        for level in range(1, levels):
+            longer, single = 0, voxels_of[level]
+            for length in range(longest, 1, -1):
+                at_least = reached[length - 1, direction, level]
+                counts[direction, level - 1, length - 1] = at_least - longer
+                single -= length * (at_least - longer)
+                longer = at_least
+            counts[direction, level - 1, 0] = single
+    return counts
 
 
 def neighbourhoods(
@@ -253,11 +146,11 @@ def _neighbourhoods(
     NGTDM sums stay whole numbers, |count x level - sum of the neighbours| by level and count, to the last division.
     """
     kind = levels.dtype.type
-    reach = offsets.max()
-    shift = reach - voxels[0]
-    box = np.zeros(voxels[-1] + shift + reach + CHUNK, levels.dtype)
-    for place in range(voxels[-1] + shift + reach + 1):
-        box[place] = levels[rank[place - shift]]
+    shift = offsets.max() - voxels[0]
+    source = rank[voxels[0] - offsets.max() : voxels[-1] + offsets.max() + 1]
+    box = np.zeros(source.size + CHUNK, levels.dtype)
+    for place in range(source.size):
+        box[place] = levels[np.uint64(source[place])]
     width = 2 * offsets.size + 2
     dependence = np.zeros(levels.size * width, np.int32)
     gaps = np.zeros(levels.size * width, np.int64)
