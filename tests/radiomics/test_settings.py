@@ -54,8 +54,6 @@ def test_every_setting_has_a_rule_and_keeps_its_default():
         ({"normalize": 1}, "normalize: 1 is not true or false"),
         ({"normalize_scale": 0}, "normalizeScale: 0 is not a number above 0"),
         ({"remove_outliers": -3}, "removeOutliers: -3 is not a number above 0"),
-        (
-        ),
         ({"resegment_range": "ab"}, "resegmentRange: 'ab' is not a list of 1 to 2, each a number"),
         ({"resegment_mode": "percent"}, "resegmentMode: 'percent' is not one of absolute, relative, sigma"),
         ({"resegment_shape": "yes"}, "resegmentShape: 'yes' is not true or false"),
@@ -95,6 +93,7 @@ def test_numbers_become_of_one_kind():
     assert type(found.bin_width) is float
     assert found.interpolator == "sitkBSpline"
     assert Settings(profile="ibsi", aggregation="2.5D_avg").aggregation == "2_5D_avg"
+    assert Settings(resegment_range=[400, -500]).resegment_range == (-500, 400)
     assert Settings(resegment_range=[-500, float("inf")]).resegment_range == (-500, float("inf"))
 
 
