@@ -116,6 +116,7 @@ PROFILES_APART = {
     "round_intensities": False,
     "weighting_norm": "euclidean",
     "symmetrical_glcm": False,
+    "voxel_array_shift": 300,
 }
 
 

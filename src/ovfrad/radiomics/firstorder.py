@@ -95,13 +95,15 @@ def percentile_90(d: Distribution) -> float:
     return d.percentile(90)
 
 
-@firstorder.feature("Energy", "stat_energy", "N8CA", "HU^2")
+@firstorder.feature("Energy", "stat_energy", "N8CA", "HU^2", note="of x + voxelArrayShift; IBSI shifts nothing")
 def energy(d: Distribution) -> float:
     """Sum of x^2; grows with the number of voxels."""
     return d.energy
 
 
-@firstorder.feature("Entropy", "ih_entropy", "TLU2", "bit")
+@firstorder.feature(
+    "Entropy", "ih_entropy", "TLU2", "bit", note="of grey levels, whose bins differ between the profiles"
+)
 def entropy(d: Distribution) -> float:
     """-sum_i p(i) log2 p(i)."""
     return float(-np.sum(d.p * np.log2(d.p + EPS)))
@@ -113,7 +115,9 @@ def interquartile_range(d: Distribution) -> float:
     return d.percentile(75) - d.percentile(25)
 
 
-@firstorder.feature("Kurtosis", "stat_kurt", "IPH6", note="not the excess: IBSI's value plus 3; 0 for a flat region")
+@firstorder.feature(
+    "Kurtosis", "stat_kurt", "IPH6", note="profile ibsi: the excess, 3 less; 0 for a flat region under both"
+)
 def kurtosis(d: Distribution) -> float:
     """Mean of (x - mean)^4 over variance^2."""
     return float((d.squares @ d.squares) / d.x.size / d.variance**2) - d.normal if d.variance > 0 else 0.0
@@ -170,7 +174,7 @@ def robust_mean_absolute_deviation(d: Distribution) -> float:
     return float(np.abs(middle - middle.mean()).mean()) if middle.size else 0.0
 
 
-@firstorder.feature("RootMeanSquared", "stat_rms", "5ZWQ", "HU")
+@firstorder.feature("RootMeanSquared", "stat_rms", "5ZWQ", "HU", note="of x + voxelArrayShift; IBSI shifts nothing")
 def root_mean_squared(d: Distribution) -> float:
     """sqrt(sum x^2 / N)."""
     return float(np.sqrt(d.energy / d.x.size))
@@ -188,13 +192,15 @@ def standard_deviation(d: Distribution) -> float:
     return float(np.sqrt(d.variance))
 
 
-@firstorder.feature("TotalEnergy", unit="HU^2 mm^3")
+@firstorder.feature("TotalEnergy", unit="HU^2 mm^3", note="not in IBSI; of x + voxelArrayShift")
 def total_energy(d: Distribution) -> float:
     """Energy times the volume of a voxel."""
     return d.energy * d.voxel_volume
 
 
-@firstorder.feature("Uniformity", "ih_uniformity", "BJ5W")
+@firstorder.feature(
+    "Uniformity", "ih_uniformity", "BJ5W", note="of grey levels, whose bins differ between the profiles"
+)
 def uniformity(d: Distribution) -> float:
     """sum_i p(i)^2."""
     return float(d.p @ d.p)

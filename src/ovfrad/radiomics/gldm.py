@@ -63,37 +63,37 @@ def large_dependence_emphasis(m: SizeMatrix) -> np.ndarray:
     return m.emphasis(size=2)
 
 
-@gldm.feature("LargeDependenceHighGrayLevelEmphasis", "ngl_hdhge_3D", "9QMG", "level^2 voxel^2")
+@gldm.feature("LargeDependenceHighGrayLevelEmphasis", "ngl_hdhge_3D", "9QMG", "(level voxel)^2")
 def large_dependence_high_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij i^2 j^2 p(i, j)."""
     return m.emphasis(grey=2, size=2)
 
 
-@gldm.feature("LargeDependenceLowGrayLevelEmphasis", "ngl_hdlge_3D", "NBZI", "voxel^2")
+@gldm.feature("LargeDependenceLowGrayLevelEmphasis", "ngl_hdlge_3D", "NBZI", "voxel^2/level^2")
 def large_dependence_low_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij j^2 / i^2 p(i, j)."""
     return m.emphasis(grey=-2, size=2)
 
 
-@gldm.feature("LowGrayLevelEmphasis", "ngl_lgce_3D", "TL9H")
+@gldm.feature("LowGrayLevelEmphasis", "ngl_lgce_3D", "TL9H", "1/level^2")
 def low_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / i^2."""
     return m.emphasis(grey=-2)
 
 
-@gldm.feature("SmallDependenceEmphasis", "ngl_lde_3D", "SODN")
+@gldm.feature("SmallDependenceEmphasis", "ngl_lde_3D", "SODN", "1/voxel^2")
 def small_dependence_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / j^2."""
     return m.emphasis(size=-2)
 
 
-@gldm.feature("SmallDependenceHighGrayLevelEmphasis", "ngl_ldhge_3D", "JA6D", "level^2")
+@gldm.feature("SmallDependenceHighGrayLevelEmphasis", "ngl_ldhge_3D", "JA6D", "level^2/voxel^2")
 def small_dependence_high_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij i^2 / j^2 p(i, j)."""
     return m.emphasis(grey=2, size=-2)
 
 
-@gldm.feature("SmallDependenceLowGrayLevelEmphasis", "ngl_ldlge_3D", "EQ3F")
+@gldm.feature("SmallDependenceLowGrayLevelEmphasis", "ngl_ldlge_3D", "EQ3F", "1/(level voxel)^2")
 def small_dependence_low_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / (i^2 j^2)."""
     return m.emphasis(grey=-2, size=-2)

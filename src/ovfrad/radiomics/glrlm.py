@@ -44,19 +44,19 @@ def long_run_emphasis(m: SizeMatrix) -> np.ndarray:
     return m.emphasis(size=2)
 
 
-@glrlm.feature("LongRunHighGrayLevelEmphasis", "rlm_lrhge_3D_avg", "3KUM", "level^2 voxel^2")
+@glrlm.feature("LongRunHighGrayLevelEmphasis", "rlm_lrhge_3D_avg", "3KUM", "(level voxel)^2")
 def long_run_high_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij i^2 j^2 p(i, j)."""
     return m.emphasis(grey=2, size=2)
 
 
-@glrlm.feature("LongRunLowGrayLevelEmphasis", "rlm_lrlge_3D_avg", "IVPO", "voxel^2")
+@glrlm.feature("LongRunLowGrayLevelEmphasis", "rlm_lrlge_3D_avg", "IVPO", "voxel^2/level^2")
 def long_run_low_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij j^2 / i^2 p(i, j)."""
     return m.emphasis(grey=-2, size=2)
 
 
-@glrlm.feature("LowGrayLevelRunEmphasis", "rlm_lgre_3D_avg", "V3SW")
+@glrlm.feature("LowGrayLevelRunEmphasis", "rlm_lgre_3D_avg", "V3SW", "1/level^2")
 def low_grey_run_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / i^2."""
     return m.emphasis(grey=-2)
@@ -92,19 +92,19 @@ def run_variance(m: SizeMatrix) -> np.ndarray:
     return m.size_variance()
 
 
-@glrlm.feature("ShortRunEmphasis", "rlm_sre_3D_avg", "22OV")
+@glrlm.feature("ShortRunEmphasis", "rlm_sre_3D_avg", "22OV", "1/voxel^2")
 def short_run_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / j^2."""
     return m.emphasis(size=-2)
 
 
-@glrlm.feature("ShortRunHighGrayLevelEmphasis", "rlm_srhge_3D_avg", "GD3A", "level^2")
+@glrlm.feature("ShortRunHighGrayLevelEmphasis", "rlm_srhge_3D_avg", "GD3A", "level^2/voxel^2")
 def short_run_high_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij i^2 / j^2 p(i, j)."""
     return m.emphasis(grey=2, size=-2)
 
 
-@glrlm.feature("ShortRunLowGrayLevelEmphasis", "rlm_srlge_3D_avg", "HTZT")
+@glrlm.feature("ShortRunLowGrayLevelEmphasis", "rlm_srlge_3D_avg", "HTZT", "1/(level voxel)^2")
 def short_run_low_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / (i^2 j^2)."""
     return m.emphasis(grey=-2, size=-2)

@@ -43,19 +43,19 @@ def large_area_emphasis(m: SizeMatrix) -> np.ndarray:
     return m.emphasis(size=2)
 
 
-@glszm.feature("LargeAreaHighGrayLevelEmphasis", "szm_lzhge_3D", "J17V", "level^2 voxel^2")
+@glszm.feature("LargeAreaHighGrayLevelEmphasis", "szm_lzhge_3D", "J17V", "(level voxel)^2")
 def large_area_high_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij i^2 j^2 p(i, j)."""
     return m.emphasis(grey=2, size=2)
 
 
-@glszm.feature("LargeAreaLowGrayLevelEmphasis", "szm_lzlge_3D", "YH51", "voxel^2")
+@glszm.feature("LargeAreaLowGrayLevelEmphasis", "szm_lzlge_3D", "YH51", "voxel^2/level^2")
 def large_area_low_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij j^2 / i^2 p(i, j)."""
     return m.emphasis(grey=-2, size=2)
 
 
-@glszm.feature("LowGrayLevelZoneEmphasis", "szm_lgze_3D", "XMSY")
+@glszm.feature("LowGrayLevelZoneEmphasis", "szm_lgze_3D", "XMSY", "1/level^2")
 def low_grey_zone_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / i^2."""
     return m.emphasis(grey=-2)
@@ -73,19 +73,19 @@ def zone_non_uniformity_normalised(m: SizeMatrix) -> np.ndarray:
     return m.size_uniformity()
 
 
-@glszm.feature("SmallAreaEmphasis", "szm_sze_3D", "5QRC")
+@glszm.feature("SmallAreaEmphasis", "szm_sze_3D", "5QRC", "1/voxel^2")
 def small_area_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / j^2."""
     return m.emphasis(size=-2)
 
 
-@glszm.feature("SmallAreaHighGrayLevelEmphasis", "szm_szhge_3D", "HW1V", "level^2")
+@glszm.feature("SmallAreaHighGrayLevelEmphasis", "szm_szhge_3D", "HW1V", "level^2/voxel^2")
 def small_area_high_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij i^2 / j^2 p(i, j)."""
     return m.emphasis(grey=2, size=-2)
 
 
-@glszm.feature("SmallAreaLowGrayLevelEmphasis", "szm_szlge_3D", "5RAI")
+@glszm.feature("SmallAreaLowGrayLevelEmphasis", "szm_szlge_3D", "5RAI", "1/(level voxel)^2")
 def small_area_low_grey_emphasis(m: SizeMatrix) -> np.ndarray:
     """sum_ij p(i, j) / (i^2 j^2)."""
     return m.emphasis(grey=-2, size=-2)

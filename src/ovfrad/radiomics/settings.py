@@ -184,6 +184,7 @@ OF_PROFILE = {
     "round_intensities": "ibsi",
     "weighting_norm": "pyradiomics",
     "symmetrical_glcm": "pyradiomics",
+    "voxel_array_shift": "pyradiomics",
 }
 """Settings that one profile alone follows -> that profile."""
 

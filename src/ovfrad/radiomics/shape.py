@@ -119,19 +119,19 @@ def major_axis_length(f: Form) -> float:
     return 4 * float(np.sqrt(f.axes[0]))
 
 
-@shape.feature("Maximum2DDiameterColumn", unit="mm")
+@shape.feature("Maximum2DDiameterColumn", unit="mm", note="not in IBSI")
 def maximum_2d_diameter_column(f: Form) -> float:
     """Largest distance between mesh vertices of equal j (the coronal plane when axes are LPS)."""
     return f.diameters[1]
 
 
-@shape.feature("Maximum2DDiameterRow", unit="mm")
+@shape.feature("Maximum2DDiameterRow", unit="mm", note="not in IBSI")
 def maximum_2d_diameter_row(f: Form) -> float:
     """Largest distance between mesh vertices of equal i (the sagittal plane when axes are LPS)."""
     return f.diameters[2]
 
 
-@shape.feature("Maximum2DDiameterSlice", unit="mm")
+@shape.feature("Maximum2DDiameterSlice", unit="mm", note="not in IBSI")
 def maximum_2d_diameter_slice(f: Form) -> float:
     """Largest distance between mesh vertices of equal k (the axial plane when axes are LPS)."""
     return f.diameters[0]
