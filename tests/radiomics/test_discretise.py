@@ -28,3 +28,19 @@ def test_a_fixed_count_is_kept_and_holds_the_maximum():
 def test_one_value_is_one_level():
     assert set(grey_levels(np.full(4, 50.0), bin_width=25)) == {1}
     assert set(grey_levels(np.full(4, 57.0), bin_width=25)) == {1}
+
+
+@pytest.mark.parametrize("bin_count", [24, 32, 48, 100])
+def test_a_fixed_count_from_a_start_is_ibsis_formula(bin_count):
+    """In whole numbers, which know no rounding; edges in floating point miss some of them."""
+    edges_miss = 0
+    for span in (7, 110, 200, 220, 431, 1024):
+        values = np.arange(span + 1)
+        expected = np.minimum(bin_count * values // span + 1, bin_count)
+        np.testing.assert_array_equal(grey_levels(values - 137.0, bin_count=bin_count, start=-137), expected)
+        edges_miss += int((grey_levels(values - 137.0, bin_count=bin_count) != expected).sum())
+    assert (edges_miss > 0) == (bin_count != 32)
+
+
+def test_a_flat_region_has_ibsis_last_level():
+    assert set(grey_levels(np.full(4, 57.0), bin_count=32, start=57)) == {32}

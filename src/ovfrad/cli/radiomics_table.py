@@ -30,7 +30,7 @@ def print_features(
     """
     from ovfrad import radiomics
 
-    chosen = replace(radiomics.settings_from(settings), **changes)
+    chosen = radiomics.settings_from(settings, **changes)
     if chosen.bins is None:
         chosen = replace(chosen, bins=STUDY_BINS)
     table = radiomics.extract_many(image, mask, [chosen.label] if labels == [None] else labels, chosen)

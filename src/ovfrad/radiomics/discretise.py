@@ -43,9 +43,18 @@ def grey_levels(
 ) -> np.ndarray:
     """Grey level of each value, 1, 2, ...: the number of the bin it falls in, lower edge included.
 
+    With a fixed count and a `start` the levels are those of IBSI's formula (K15C) to the last bit, since an edge that
+    is a whole number on paper may be the next larger one in floating point; every value of a flat region has the last.
+
     >>> grey_levels(np.array([-3.0, 0.0, 24.9, 25.0, 60.0]), bin_width=25)
     array([1, 2, 2, 3, 4], dtype=int32)
+    >>> grey_levels(np.array([0.0, 25.0, 100.0]), bin_count=48, start=0)
+    array([ 1, 13, 48], dtype=int32)
     """
+    if bin_count is not None and start is not None:
+        low, high = values.min(), values.max()
+        part = bin_count * (values - low) / (high - low) if high > low else np.full(values.shape, bin_count)
+        return np.minimum(np.floor(part) + 1, bin_count).astype(np.int32)
     edges = bin_edges(values, bin_width, bin_count, start)
     step = bin_width if bin_count is None else edges[1] - edges[0]
     level = np.floor((values - edges[0]) / step).astype(np.int32).clip(0, edges.size - 2)

@@ -278,11 +278,14 @@ def _inputs(
 
 def _start(prefix: str, inside: np.ndarray, region: Region, settings: Settings) -> float | None:
     """Lower edge of the first bin where IBSI says so: the lower bound of the range, or the minimum."""
-    if settings.profile != "ibsi" or settings.bin_count is not None:
+    if settings.profile != "ibsi":
         return None
+    low = -np.inf
     if prefix == "original" and settings.resegment_range is not None and settings.resegment_mode == "absolute":
-        return settings.resegment_range[0]
-    return float(inside[region.inside].min())
+        low = settings.resegment_range[0]
+    if settings.bin_count is not None or low == -np.inf:  # a count divides the intensities there are; Q3RU, K15C
+        return float(inside[region.inside].min())
+    return low
 
 
 def _check_bins(bins: int, settings: Settings, where: str) -> None:

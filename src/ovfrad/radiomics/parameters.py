@@ -8,6 +8,7 @@ profile `ibsi`; and `bins`, the range of bin numbers outside which a warning is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -35,20 +36,24 @@ OF_FILTERS = {key: kind for kind, options in OPTIONS.items() for key in options}
 """Settings of filters, which PyRadiomics accepts under `setting` too -> the image type they belong to."""
 
 
-def settings_from(given: AnySettings) -> Settings:
-    """Settings in any of their forms.
+def settings_from(given: AnySettings, **changes: Any) -> Settings:
+    """Settings in any of their forms; `changes` stand in for what is given, before it is checked as a whole.
 
     >>> settings_from({"setting": {"binWidth": 10}}).bin_width
     10.0
+    >>> settings_from({"setting": {"outlierSigma": 3}}, profile="ibsi").outlier_sigma
+    3.0
     """
     if given is None:
-        return Settings()
+        return Settings(**changes)
     if isinstance(given, Settings):
-        return given
-    return read_mapping(given, "settings") if isinstance(given, Mapping) else read_parameters(given)
+        return replace(given, **changes)
+    if isinstance(given, Mapping):
+        return read_mapping(given, "settings", **changes)
+    return read_parameters(given, **changes)
 
 
-def read_parameters(path: str | PathLike[str]) -> Settings:
+def read_parameters(path: str | PathLike[str], **changes: Any) -> Settings:
     """Read a parameter file; PyRadiomics' defaults hold where it is silent."""
     import yaml
 
@@ -60,11 +65,11 @@ def read_parameters(path: str | PathLike[str]) -> Settings:
         raise InputError("E_FILE", path, fault, "give a PyRadiomics parameter file") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("E_YAML", path, f"not YAML: {error}", "give a PyRadiomics parameter file") from error
-    return read_mapping(_mapping(path, "the file", content), path)
+    return read_mapping(_mapping(path, "the file", content), path, **changes)
 
 
-def read_mapping(content: Mapping[str, Any], where: str | Path) -> Settings:
-    """Settings from the content of a parameter file; `where` names it in an error."""
+def read_mapping(content: Mapping[str, Any], where: str | Path, **changes: Any) -> Settings:
+    """Settings from the content of a parameter file and `changes` to them; `where` names it in an error."""
     for section in content:
         if section == "voxelSetting":
             raise _unsupported(where, section, "features are computed for the region, not a voxel at a time")
@@ -76,7 +81,7 @@ def read_mapping(content: Mapping[str, Any], where: str | Path) -> Settings:
     types = _image_types(where, content, setting)
     asked = _mapping(where, "featureClass", content.get("featureClass"))
     chosen = {str(name): wanted if wanted != [] else None for name, wanted in asked.items()} or None
-    own = {"label": 1} | {OURS[key]: value for key, value in _effective(where, setting).items()}
+    own = {"label": 1} | {OURS[key]: value for key, value in _effective(where, setting).items()} | changes
     try:
         return Settings(image_types=types, features=chosen, **own)
     except InputError as error:
