@@ -57,7 +57,7 @@ def grey_levels(
         return np.minimum(np.floor(part) + 1, bin_count).astype(np.int32)
     edges = bin_edges(values, bin_width, bin_count, start)
     step = bin_width if bin_count is None else edges[1] - edges[0]
-    level = np.floor((values - edges[0]) / step).astype(np.int32).clip(0, edges.size - 2)
-    level -= values < edges[level]  # division and edges round differently: the edges decide
-    level += values >= edges[level + 1]
-    return (level + 1).astype(np.int32)
+    from ovfrad.radiomics.discretise_kernels import assign
+
+    rounding = 1e-6 + 8 * float(np.spacing(np.abs(edges).max())) / step
+    return assign(values, edges, float(step), rounding)

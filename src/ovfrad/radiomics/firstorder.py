@@ -47,7 +47,10 @@ class Distribution:
     def of(cls, found: Sample, shift: float = 0.0, normal: float = 0.0) -> Distribution:
         """Sort the region's intensities and count its grey levels."""
         share = found.counts[found.grey] / found.values.size
-        return cls(np.sort(found.values), share, found.region.voxel_volume, shift, normal)
+        with np.errstate(over="ignore"):
+            short = found.values.astype(np.float32)  # sorts in half the time, and holds most images without loss
+        x = np.sort(short if np.array_equal(short, found.values) else found.values).astype(np.float64)
+        return cls(x, share, found.region.voxel_volume, shift, normal)
 
     @cached_property
     def mean(self) -> float:
@@ -55,19 +58,16 @@ class Distribution:
         return float(self.x.mean())
 
     @cached_property
-    def deviation(self) -> np.ndarray:
-        """Each intensity minus the mean."""
-        return self.x - self.mean
+    def moments(self) -> tuple[float, float, float, float]:
+        """Means of |x - mean| and of the powers 2, 3, 4 of x - mean."""
+        from ovfrad.radiomics.firstorder_kernels import moments
 
-    @cached_property
-    def squares(self) -> np.ndarray:
-        """Squared deviations."""
-        return self.deviation * self.deviation
+        return moments(self.x, self.mean)
 
-    @cached_property
+    @property
     def variance(self) -> float:
         """Mean squared deviation."""
-        return float(self.squares.mean())
+        return self.moments[1]
 
     def percentile(self, q: float) -> float:
         """Percentile with linear interpolation between the two nearest order statistics."""
@@ -120,7 +120,7 @@ def interquartile_range(d: Distribution) -> float:
 )
 def kurtosis(d: Distribution) -> float:
     """Mean of (x - mean)^4 over variance^2."""
-    return float((d.squares @ d.squares) / d.x.size / d.variance**2) - d.normal if d.variance > 0 else 0.0
+    return d.moments[3] / d.variance**2 - d.normal if d.variance > 0 else 0.0
 
 
 @firstorder.feature("Maximum", "stat_max", "84IY", "HU")
@@ -132,7 +132,7 @@ def maximum(d: Distribution) -> float:
 @firstorder.feature("MeanAbsoluteDeviation", "stat_mad", "4FUA", "HU")
 def mean_absolute_deviation(d: Distribution) -> float:
     """Mean of |x - mean|."""
-    return float(np.abs(d.deviation).mean())
+    return d.moments[0]
 
 
 @firstorder.feature("Mean", "stat_mean", "Q4LE", "HU")
@@ -168,10 +168,12 @@ def intensity_range(d: Distribution) -> float:
 )
 def robust_mean_absolute_deviation(d: Distribution) -> float:
     """Mean of |x - mean| over the x from the 10th to the 90th percentile, both included."""
+    from ovfrad.radiomics.firstorder_kernels import moments
+
     low = np.searchsorted(d.x, d.percentile(10), side="left")
     high = np.searchsorted(d.x, d.percentile(90), side="right")
     middle = d.x[low:high]
-    return float(np.abs(middle - middle.mean()).mean()) if middle.size else 0.0
+    return moments(middle, float(middle.mean()))[0] if middle.size else 0.0
 
 
 @firstorder.feature("RootMeanSquared", "stat_rms", "5ZWQ", "HU", note="of x + voxelArrayShift; IBSI shifts nothing")
@@ -183,7 +185,7 @@ def root_mean_squared(d: Distribution) -> float:
 @firstorder.feature("Skewness", "stat_skew", "KE2A", note="0 for a flat region")
 def skewness(d: Distribution) -> float:
     """Mean of (x - mean)^3 over variance^1.5."""
-    return float((d.squares @ d.deviation) / d.x.size / d.variance**1.5) if d.variance > 0 else 0.0
+    return d.moments[2] / d.variance**1.5 if d.variance > 0 else 0.0
 
 
 @firstorder.feature("StandardDeviation", unit="HU", note="the root of Variance; not a feature of IBSI", optional=True)

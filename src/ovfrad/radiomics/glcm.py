@@ -42,9 +42,9 @@ class Cooccurrence:
         """From pairs counted in one sense; directions without a pair are left out, perhaps all."""
         from ovfrad.radiomics.glcm_kernels import both_senses
 
-        counts = both_senses(counts) if symmetric else counts.astype(np.float64)
-        occupied = counts.any(axis=(1, 2))
-        return cls(counts if occupied.all() else counts[occupied], grey, symmetric)
+        all_directions = cls(both_senses(counts) if symmetric else counts.astype(np.float64), grey, symmetric)
+        occupied = all_directions.total > 0
+        return all_directions if occupied.all() else cls(all_directions.counts[occupied], grey, symmetric)
 
     @cached_property
     def _margins(self) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ occur. Sums over i and j run over levels that occur.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,22 +38,22 @@ class ToneDifference:
     n: np.ndarray
     s: np.ndarray
 
-    @property
+    @cached_property
     def p(self) -> np.ndarray:
         """Share of each level."""
         return self.n / self.n.sum()
 
-    @property
-    def steps(self) -> np.ndarray:
-        """Differences i - j, (Ngp, Ngp)."""
-        return self.i[:, None] - self.i
+    @cached_property
+    def total(self) -> float:
+        """Sum of s."""
+        return float(self.s.sum())
 
 
 @ngtdm.feature("Busyness", "ngt_busyness_3D", "NQ30", note="0 for a flat region")
 def busyness(m: ToneDifference) -> float:
     """sum_i p(i) s(i) / sum_ij |i p(i) - j p(j)|."""
-    weighted = m.i * m.p
-    spread = np.abs(weighted[:, None] - weighted).sum()
+    gaps, count = np.diff(np.sort(m.i * m.p)), np.arange(1, m.i.size)
+    spread = 2 * (gaps * count * (m.i.size - count)).sum()  # each gap lies between count smaller and the larger ones
     return float(m.p @ m.s / spread) if spread > 0 else 0.0
 
 
@@ -66,8 +67,8 @@ def coarseness(m: ToneDifference) -> float:
 @ngtdm.feature("Complexity", "ngt_complexity_3D", "HDEZ", "level^2", note="0 for a flat region")
 def complexity(m: ToneDifference) -> float:
     """sum_ij |i - j| (p(i) s(i) + p(j) s(j)) / (p(i) + p(j)) / N."""
-    weighted = m.p * m.s
-    return float((np.abs(m.steps) * (weighted[:, None] + weighted) / (m.p[:, None] + m.p)).sum() / m.n.sum())
+    distance = np.abs(m.i[:, None] - m.i) / (m.p[:, None] + m.p)
+    return float(2 * (m.p * m.s) @ distance.sum(axis=1) / m.n.sum())  # i and j contribute the same
 
 
 @ngtdm.feature("Contrast", "ngt_contrast_3D", "65HE", "level^3", note="0 for a flat region")
@@ -76,12 +77,14 @@ def contrast(m: ToneDifference) -> float:
     levels = m.i.size
     if levels < 2:
         return 0.0
-    dynamic = m.p @ m.steps**2 @ m.p / (levels * (levels - 1))
-    return float(dynamic * m.s.sum() / m.n.sum())
+    dynamic = 2 * m.p @ (m.i - m.p @ m.i) ** 2 / (levels * (levels - 1))  # the sum over pairs is twice the variance
+    return float(dynamic * m.total / m.n.sum())
 
 
 @ngtdm.feature("Strength", "ngt_strength_3D", "1X9X", "level", note="0 for a flat region")
 def strength(m: ToneDifference) -> float:
     """sum_ij (p(i) + p(j)) (i - j)^2 / sum_i s(i)."""
-    total = float(m.s.sum())
-    return float(((m.p[:, None] + m.p) * m.steps**2).sum() / total) if total > 0 else 0.0
+    if m.total == 0:
+        return 0.0
+    squares = (m.i - m.i.mean()) ** 2  # sum_j (i - j)^2 is Ngp times the square of i plus the sum of all squares
+    return float(2 * m.p @ (m.i.size * squares + squares.sum()) / m.total)

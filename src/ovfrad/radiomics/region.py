@@ -67,6 +67,11 @@ class Region:
         return np.flatnonzero(self.mask)
 
     @cached_property
+    def places(self) -> np.ndarray:
+        """Flat positions of the voxels in the box without padding, int64 (n_voxels,)."""
+        return np.flatnonzero(self.inside)
+
+    @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Steps to neighbours at `distances`."""
         return half_directions(self.distances, self.flat_axis)
@@ -101,12 +106,6 @@ class Region:
         """Volume of a voxel, mm^3."""
         return float(np.prod(self.spacing))
 
-    def spread(self, per_voxel: np.ndarray) -> np.ndarray:
-        """Lay one int32 a voxel out in the flat padded box, 0 elsewhere."""
-        box = np.zeros(self.mask.size, np.int32)
-        box[self.voxels] = per_voxel
-        return box
-
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -128,7 +127,9 @@ class Sample:
     @cached_property
     def counts(self) -> np.ndarray:
         """Voxels of each level from 0 up, int64 (highest + 1,)."""
-        return np.bincount(self.levels)
+        from ovfrad.radiomics.discretise_kernels import census
+
+        return census(self.levels)
 
     @cached_property
     def grey(self) -> np.ndarray:
@@ -136,16 +137,13 @@ class Sample:
         return np.flatnonzero(self.counts)
 
     @cached_property
-    def rank(self) -> np.ndarray:
-        """Rank (from 1) of each voxel's level among those that occur, int32 (n_voxels,)."""
-        rank_of = np.zeros(self.grey[-1] + 1, np.int32)
-        rank_of[self.grey] = np.arange(1, self.grey.size + 1)
-        return rank_of[self.levels]
-
-    @cached_property
     def rank_box(self) -> np.ndarray:
-        """`rank` laid out in the flat padded box, 0 outside."""
-        return self.region.spread(self.rank)
+        """The flat padded box with each voxel's rank (from 1) among the levels that occur, 0 outside, int16."""
+        from ovfrad.radiomics.discretise_kernels import lay_out
+
+        rank_of = np.zeros(self.counts.size, np.int16)
+        rank_of[self.grey] = np.arange(1, self.grey.size + 1)
+        return lay_out(self.levels, rank_of, self.region.voxels, self.region.mask.size)
 
 
 def bounding_box(mask: np.ndarray, where: str = "mask") -> Box:
@@ -183,7 +181,7 @@ def sample(
     where: str = "mask",
 ) -> Sample:
     """Take a region's values from an image (k, j, i) cropped to `region.box`, and discretise them."""
-    values = np.asarray(image)[region.inside].astype(np.float64)
+    values = np.ascontiguousarray(image).ravel().take(region.places).astype(np.float64)
     if not np.isfinite(values).all():
         fault = f"{int((~np.isfinite(values)).sum())} voxels inside the mask are not finite"
         raise InputError("E_NOT_FINITE", where, fault, "repair the image or leave these voxels out of the mask")

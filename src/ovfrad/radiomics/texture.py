@@ -95,12 +95,17 @@ def run_lengths(found: Sample, texture: Texture, where: str = "mask") -> SizeMat
         if texture.lone_voxels:
             counts = counts[_has_lines(region, counts)] if not texture.merged else counts
         sets.append(_merge(counts, region.near_steps, region, texture, "glrlm"))
-    longest = max(counts.shape[2] for counts in sets)
-    counts = np.concatenate([np.pad(some, ((0, 0), (0, 0), (0, longest - some.shape[2]))) for some in sets])
+    counts = np.concatenate(_widened(sets)) if len(sets) > 1 else sets[0]
     if counts.shape[0] == 0:
         fault = f"no line crosses two of the mask's {region.voxels.size} voxels"
         raise InputError("E_ROI_SCATTERED", where, fault, SCATTERED)
-    return SizeMatrix(counts.astype(float), found.grey.astype(float), np.arange(1.0, longest + 1))
+    return SizeMatrix(counts.astype(float), found.grey.astype(float), np.arange(1.0, counts.shape[2] + 1))
+
+
+def _widened(sets: list[np.ndarray]) -> list[np.ndarray]:
+    """Run counts (directions, n, m) of each slice with columns up to the longest run of all."""
+    longest = max(counts.shape[2] for counts in sets)
+    return [np.pad(counts, ((0, 0), (0, 0), (0, longest - counts.shape[2]))) for counts in sets]
 
 
 def _merge(counts: np.ndarray, steps: tuple[Step, ...], region: Region, texture: Texture, kind: str) -> np.ndarray:
