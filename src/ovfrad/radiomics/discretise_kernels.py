@@ -21,7 +21,7 @@ def assign(values: np.ndarray, edges: np.ndarray, step: float, rounding: float) 
         place = min(max((values[q] - first) / step, 0.0), last)
         whole = np.int32(place)
         levels[q] = whole + np.int32(1)
-        doubtful += np.int64((place - whole < rounding) | (place - whole > 1 - rounding))
+        doubtful += (place - whole < rounding) | (place - whole > 1 - rounding)
     if doubtful > 0:
         for q in range(values.size):
             level = np.uint64(levels[q])
