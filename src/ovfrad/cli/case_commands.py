@@ -80,33 +80,31 @@ def inspect(
 
 @app.command()
 def radiomics(
-    image: Annotated[Path | None, typer.Argument(help="CT.")] = None,
-    mask: Annotated[Path | None, typer.Argument(help="Mask.")] = None,
+    image: Annotated[Path | None, typer.Argument(help="NIfTI, NRRD or MHA file, or folder of a DICOM series.")] = None,
+    mask: Annotated[Path | None, typer.Argument(help="Labels on its grid: NIfTI, NRRD or MHA.")] = None,
     label: Annotated[list[int] | None, typer.Option(help="Label in the mask; give it again for further ones.")] = None,
     vertebra: Vertebra = None,
     scheme: Scheme = None,
     settings: Annotated[Path | None, typer.Option(help="PyRadiomics parameter file (YAML).")] = None,
     profile: Annotated[Profile | None, typer.Option(help="Whose definitions; default: the file's.")] = None,
     aggregation: Annotated[str | None, typer.Option(help="ibsi: 2D_avg, 2D_comb, 2_5D_avg .. 3D_comb.")] = None,
-    output: Annotated[Format, typer.Option("--format", help="A row of CSV, or one flat JSON object.")] = Format.csv,
+    output: Annotated[Format | None, typer.Option("--format", help="csv (default) or json; --list: text.")] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the features: formula, IBSI tag, unit.")] = False,
     explained: Annotated[bool, typer.Option("--settings-help", help="List the settings of a parameter file.")] = False,
 ) -> None:
-    """Extract PyRadiomics' or IBSI's features, on the stored axes."""
-    from ovfrad.cli.radiomics_table import list_settings, print_features
+    """Extract PyRadiomics' or IBSI's features of any region, on the stored axes."""
+    from ovfrad.cli.radiomics_table import list_features, list_settings, print_features
 
     if listing:
-        from ovfrad import radiomics as engine
-
-        print(engine.describe(aggregation or "3D_avg").to_csv(index=False), end="")
+        list_features(aggregation or "3D_avg", output and output.value)
     elif explained:
         list_settings()
     elif image is None or mask is None:
         raise InputError("E_USAGE", "ovfrad radiomics", "IMAGE and MASK are needed", "or --list, or --settings-help")
     else:
-        labels: list[int | None] = list(label) if label else [chosen_label(mask, None, vertebra, scheme)]
         if label and vertebra:
             raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
+        labels: list[int | None] = list(label) if label else [chosen_label(mask, None, vertebra, scheme)]
         changes = {"profile": profile and profile.value, "aggregation": aggregation}
         given = {key: value for key, value in changes.items() if value is not None}
         print_features(image, mask, labels, settings, given, as_json=output is Format.json)

@@ -43,7 +43,7 @@ class Settings:
     normalize : bool
         (x - mean) / SD of the whole image, before anything else.
     normalize_scale : float
-        Multiply normalised intensities by this; bin_width is then in this unit.
+        Multiply normalised intensities by this, the unit of `bin_width` from then on.
     remove_outliers : float, optional
         Clip normalised intensities to plus and minus this many SDs, before the scale.
     resegment_range : one or two floats, optional
