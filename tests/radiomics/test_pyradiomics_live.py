@@ -10,11 +10,11 @@ import os
 import subprocess
 
 import pytest
-from cases import TABLES, random_cases
+from cases import TABLES, unseen_cases
 from comparison import disagreements, extract_ours, numbers, read_table
 
 PYTHON = os.environ.get("OVFRAD_PYRADIOMICS")
-RANDOM = random_cases(60)
+UNSEEN = unseen_cases(60)
 
 pytestmark = pytest.mark.skipif(not PYTHON, reason="OVFRAD_PYRADIOMICS names no Python with PyRadiomics 3.0.1")
 
@@ -24,9 +24,9 @@ def live(reference, shared, tmp_path_factory):
     """Tables of this very run, table -> case -> feature -> text."""
     out = tmp_path_factory.mktemp("live")
     command = [PYTHON, str(reference / "make_reference.py"), str(shared), "--out", str(out)]
-    subprocess.run([*command, "--seeds", str(len(RANDOM))], check=True)
+    subprocess.run([*command, "--unseen", str(len(UNSEEN))], check=True)
     assert (out / "pyradiomics_3.0.1.txt").read_text(encoding="utf-8").startswith("pyradiomics 3.0.1\n")
-    return {table: read_table(out / f"{table}_3.0.1.csv") for table in (*TABLES, "baseline", "random")}
+    return {table: read_table(out / f"{table}_3.0.1.csv") for table in (*TABLES, "baseline", "unseen")}
 
 
 @pytest.mark.parametrize("table", [*TABLES, "baseline"])
@@ -48,7 +48,7 @@ def test_every_image_type(live, shared, table, name):
     assert disagreements(found, numbers(live[table][name])) == []
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@pytest.mark.parametrize("name", UNSEEN)
 def test_random_regions_under_random_settings(live, shared, name):
-    found, _ = extract_ours(RANDOM[name], shared)
-    assert disagreements(found, numbers(live["random"][name])) == []
+    found, _ = extract_ours(UNSEEN[name], shared)
+    assert disagreements(found, numbers(live["unseen"][name])) == []

@@ -246,13 +246,6 @@ DEGENERATE = {
     "million": Case("million", parameters()),
 }
 
-TABLES = {
-    "image_types": IMAGE_TYPES,
-    "image_types_2d": IMAGE_TYPES_2D,
-    "settings": SETTINGS,
-    "degenerate": DEGENERATE,
-}
-
 
 def random_case(seed: int) -> Case:
     """A seeded region under a seeded choice of settings, for the live comparison: nobody has seen its numbers."""
@@ -284,12 +277,30 @@ def random_case(seed: int) -> Case:
         "Gradient": {},
     }
     chosen = {name: own for name, own in filters.items() if rng.random() < 0.3}
+    if "symmetricalGLCM" in setting:
+        # Of few levels a direction's second voxels may all have one: the SD is 0, Correlation 1 by definition, but 0
+        # in PyRadiomics where its sums round the SD to 1e-16.
+        chosen.pop("Exponential", None)
     return Case(f"seed_{seed}", parameters({"Original": {}} | chosen, **setting))
 
 
-def random_cases(count: int) -> dict[str, Case]:
-    """The first `count` random cases."""
-    return {f"seed_{seed}": random_case(seed) for seed in range(count)}
+RANDOM = {f"seed_{seed}": random_case(seed) for seed in (*range(8), 134, 262, 1079)}
+"""A few random cases, and those that showed how the last bit decides: voxels on a percentile (134), on the edge of a
+bin after normalisation (262), and on an edge that PyRadiomics computes in the single precision of the image (1079)."""
+
+
+def unseen_cases(count: int) -> dict[str, Case]:
+    """Other random cases, which are compared live and stored nowhere."""
+    return {f"seed_{seed}": random_case(seed) for seed in range(2000, 2000 + count)}
+
+
+TABLES = {
+    "image_types": IMAGE_TYPES,
+    "image_types_2d": IMAGE_TYPES_2D,
+    "settings": SETTINGS,
+    "degenerate": DEGENERATE,
+    "random": RANDOM,
+}
 
 
 def real_files(region: str, shared: Path) -> tuple[Path, Path]:

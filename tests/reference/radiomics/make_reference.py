@@ -4,7 +4,7 @@ Run in an environment of its own (Python 3.11):
 
     pip install "numpy<2" setuptools wheel versioneer
     pip install --no-build-isolation pyradiomics==3.0.1 SimpleITK==2.5.7 "scikit-image<0.26"
-    python tests/reference/radiomics/make_reference.py SHARED [--only TABLE] [--seeds N] [--out FOLDER]
+    python tests/reference/radiomics/make_reference.py SHARED [--only TABLE] [--unseen N] [--out FOLDER]
 
 SHARED is the folder of real test data (with `data/spine_ct` and so on inside). A table is a CSV file with one column a
 case; the row `error` has the text of the exception where PyRadiomics raises one, and a cell is empty where it gives
@@ -109,12 +109,12 @@ def versions():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--only", choices=[*cases.TABLES, "baseline", "random"])
-    parser.add_argument("--seeds", type=int, default=0, help="add a table of this number of random cases")
+    parser.add_argument("--only", choices=[*cases.TABLES, "baseline", "unseen"])
+    parser.add_argument("--unseen", type=int, default=0, help="add a table of this number of other random cases")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     logging.getLogger("radiomics").setLevel(logging.CRITICAL)
-    tables = cases.TABLES | ({"random": cases.random_cases(arguments.seeds)} if arguments.seeds else {})
+    tables = cases.TABLES | ({"unseen": cases.unseen_cases(arguments.unseen)} if arguments.unseen else {})
     for table, listed in tables.items():
         if arguments.only in (None, table):
             columns = {
