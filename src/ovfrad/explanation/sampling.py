@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import factorial
 
@@ -91,6 +91,71 @@ def sampled(predict: Predict, X: Floats, background: Floats, evaluations: int, r
     spread = found.std(axis=0, ddof=1) / np.sqrt(rounds)
     error = np.sqrt((spread**2).mean(axis=0))
     return Sampled(found.mean(axis=0), error, rounds, rounds * per_round)
+
+
+@dataclass(frozen=True, eq=False)
+class Additive:
+    """A model whose probabilities are the softmax of a sum over features, at the cases and background rows.
+
+    Attributes
+    ----------
+    cases, background : ndarray of shape (n, p, K) and (m, p, K)
+        What each feature adds to the linear predictors.
+    intercept : ndarray of shape (K,)
+    """
+
+    cases: Floats
+    background: Floats
+    intercept: Floats
+
+
+def sampled_additive(members: Sequence[Additive], evaluations: int, random_state: int) -> Sampled:
+    """Shapley values, as `sampled` has them, of the sum of the members' probabilities.
+
+    A step along an order changes one term of each sum, so that a walk costs p terms instead of p predictions of p
+    columns: thousands of features are no harder than hundreds.
+
+    Parameters
+    ----------
+    members : sequence of Additive
+    evaluations : int
+        Steps to spend; two rounds are always made, 20 at most.
+    random_state : int
+    """
+    n, p, _ = members[0].cases.shape
+    per_round = 2 * n * len(members[0].background) * p
+    rounds = int(np.clip(evaluations // per_round, 2, MOST_ROUNDS))
+    found = np.stack([_additive_round(members, (random_state, r)) for r in range(rounds)])
+    spread = found.std(axis=0, ddof=1) / np.sqrt(rounds)
+    error = np.sqrt((spread**2).mean(axis=0))
+    return Sampled(found.mean(axis=0), error, rounds, rounds * per_round)
+
+
+def _additive_round(members: Sequence[Additive], seed: tuple[int, int]) -> Floats:
+    """One antithetic pair of orders for each case and background row; values (n, p, K)."""
+    rng = np.random.default_rng(seed)
+    n, p, K = members[0].cases.shape
+    m = len(members[0].background)
+    values = np.zeros((n, p, K))
+    for case in range(n):
+        order = rng.permuted(np.broadcast_to(np.arange(p), (m, p)), axis=1)
+        for turn in (order, order[:, ::-1]):
+            gain = sum(_additive_walk(member, case, turn) for member in members)
+            whole = np.empty((m, p, K))
+            np.put_along_axis(whole, turn[:, :, None], gain, axis=1)
+            values[case] += whole.mean(axis=0) / 2
+    return values
+
+
+def _additive_walk(member: Additive, case: int, order: NDArray[np.intp]) -> Floats:
+    """Gain of each step from the background rows to a case, in the order of the steps: (m, p, K)."""
+    change = np.take_along_axis(member.cases[case] - member.background, order[:, :, None], axis=1)
+    start = member.background.sum(axis=1) + member.intercept
+    path = np.concatenate([start[:, None], start[:, None] + np.cumsum(change, axis=1)], axis=1)
+    path -= path.max(axis=2, keepdims=True)
+    odds = np.exp(path)
+    gain: Floats = np.diff(odds / odds.sum(axis=2, keepdims=True), axis=1)
+    return gain
 
 
 def _round(

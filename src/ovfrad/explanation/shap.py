@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from ovfrad.explanation.sampling import Sampled, enumerated, sampled
+from ovfrad.explanation.sampling import Additive, Sampled, enumerated, sampled, sampled_additive
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Floats], Floats]
@@ -23,6 +23,8 @@ ADDITIVITY = 1e-5
 """Largest |base + sum - output|, relative to the largest |output|: boosters and their explainer compute in float32."""
 PROBABILITY, LOG_ODDS = "probability", "log-odds"
 EVALUATIONS = 900_000
+STEPS_PER_EVALUATION = 20
+"""Steps of an additive model's walk that cost about as much as one prediction."""
 """Model rows that may be evaluated by sampling: about 20 s at 20 ms per 1000 rows."""
 
 MOST_BACKGROUND = 100
@@ -233,27 +235,26 @@ def _general(
 ) -> tuple[Floats, Floats, str, int]:
     """Values, error, method and evaluations of any model; the trees inside `auto` are left to TreeSHAP."""
     n, p = X.shape
-    if 2.0**p * len(background) * n <= evaluations:
+    if p < 64 and 2**p * len(background) * n <= evaluations:
         return (*enumerated(predict_proba, X, background), f"all {2**p} coalitions", 2**p * len(background) * n)
     if type(model).__name__ != "AutoModel":
         found = sampled(predict_proba, X, background, evaluations, random_state)
         return found.values, found.error, _sampling_name(found), found.evaluations
-    trees = model.members_[-1]
     share = 1.0 / len(model.members_)
-    found = sampled(_without_trees(model), X, background, evaluations, random_state)
-    values = found.values + share * _tree_values(trees, X, background)
-    return values, found.error, f"trees exact, logistic members by {_sampling_name(found)}", found.evaluations
+    found = sampled_additive(
+        [_additive(member, X, background) for member in model.members_[:-1]],
+        STEPS_PER_EVALUATION * evaluations,
+        random_state,
+    )
+    values = share * (found.values + _tree_values(model.members_[-1], X, background))
+    return values, share * found.error, f"trees exact, logistic members by {_sampling_name(found)}", found.evaluations
 
 
 def _sampling_name(found: Sampled) -> str:
     return f"antithetic permutations ({found.rounds} seeds)"
 
 
-def _without_trees(model: Any) -> Predict:
-    """Return what all members of `auto` but the last contribute to its probabilities."""
-
-    def predict(rows: Floats) -> Floats:
-        parts = [member.predict_proba(_as_fitted(member, rows)) for member in model.members_[:-1]]
-        return np.sum(parts, axis=0) / len(model.members_)
-
-    return predict
+def _additive(member: Any, X: Floats, background: Floats) -> Additive:
+    """Terms of a dense logistic member of `auto`."""
+    parts = [member.contributions(_as_fitted(member, rows)) for rows in (X, background)]
+    return Additive(parts[0], parts[1], np.asarray(member.intercept_, np.float64))

@@ -242,6 +242,14 @@ class DenseLogistic(ClassifierMixin, BaseEstimator):
         eta = self._eta(X)
         return eta[:, 1] - eta[:, 0] if len(self.classes_) == 2 else eta
 
+    def contributions(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
+        """What each column adds to the linear predictors, shape (n_rows, n_columns, K); the intercepts come on top."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        values = to_ranks(X, self.quantiles_) if self.ranks else X
+        found: np.ndarray = self._scores(values)[:, :, None] * self.coef_.T
+        return found
+
     def _eta(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
