@@ -260,3 +260,13 @@ def test_the_given_arrays_are_left_as_they_were(case):
     extract(image, labels, settings, spacing=spacing)
     np.testing.assert_array_equal(image, before[0])
     np.testing.assert_array_equal(labels, before[1])
+
+
+def test_a_dicom_series_gives_the_same_numbers_as_its_arrays(shared):
+    folder = shared / "data" / "spine_ct" / "dicom"
+    found = extract(folder / "series", folder / "segmentation.nii.gz", label=32)
+    roi = imaging.read_roi(
+        folder / "series", folder / "segmentation.nii.gz", label=32, margin_mm=None, require_ct=False
+    )
+    assert found.to_dict() == extract(roi).to_dict()
+    assert found.name == "segmentation.nii.gz label 32"

@@ -92,7 +92,7 @@ def list_features(aggregation: str, how: str | None) -> None:
     elif how == "csv":
         print(describe(aggregation).to_csv(index=False), end="")
     else:
-        print(describe(aggregation).to_json(orient="records", indent=1))
+        print(json.dumps(describe(aggregation).to_dict("records"), indent=1))
 
 
 def list_settings() -> None:

@@ -295,7 +295,7 @@ def read_rois(image: str | Path, mask: str | Path, labels: Sequence[int | None])
     region is named by the mask's file and the label; a label of None is the only one there is.
     """
     image, mask = Path(image), Path(mask)
-    source = _open(image, "image")
+    source = _open(image, "CT")
     stored, notes = _on_grid(mask, source)
     present = labels_of(mask, stored.array)
     numbers = [_chosen(mask, present, label, None, None) for label in labels]
