@@ -23,9 +23,9 @@ ADDITIVITY = 1e-5
 """Largest |base + sum - output|, relative to the largest |output|: boosters and their explainer compute in float32."""
 PROBABILITY, LOG_ODDS = "probability", "log-odds"
 EVALUATIONS = 900_000
+"""Model rows that may be evaluated by sampling: about 20 s at 20 ms per 1000 rows."""
 STEPS_PER_EVALUATION = 20
 """Steps of an additive model's walk that cost about as much as one prediction."""
-"""Model rows that may be evaluated by sampling: about 20 s at 20 ms per 1000 rows."""
 
 MOST_BACKGROUND = 100
 """TreeSHAP of the shap package samples larger backgrounds."""
