@@ -176,23 +176,21 @@ def test_neighbourhoods_compare_each_voxel_with_all_its_neighbours(levels, neigh
     assert alone.tolist() == lonely.tolist()
 
 
-@pytest.mark.parametrize("neighbours", ["space", "slices"])
-def test_voxels_of_one_slice_are_counted_alone(levels, neighbours):
-    """Given some of the region's voxels, runs and zones end where these end."""
-    rank, voxels, offsets, steps = laid_out(levels, *NEIGHBOURS[neighbours])
-    region = make_region(levels > 0, (1, 1, 1), flat_axis=0)
-    for places, k in zip(region.slices, np.unique(np.nonzero(levels)[0]), strict=True):
-        alone = np.zeros_like(levels)
-        alone[k] = levels[k]
-        level_at = by_place(alone)
+@pytest.mark.parametrize("axis", [0, 2])
+@pytest.mark.parametrize("within", [True, False])
+def test_voxels_of_one_slice_are_counted_alone(levels, axis, within):
+    """Given some of the region's voxels, runs and zones end where these end, whether others lie between or not."""
+    rank, voxels, offsets, steps = laid_out(levels, (1,), axis if within else None)
+    region = make_region(levels > 0, (1, 1, 1), flat_axis=axis)
+    for places, at in zip(region.slices, np.unique(np.nonzero(levels)[axis]), strict=True):
+        level_at = {place: level for place, level in by_place(levels).items() if place[axis] == at}
         found = runs(rank, voxels[places], offsets, levels.max())
         for counts, step in zip(found, steps, strict=True):
             assert counted(counts) == run_lengths(level_at, step)
         sizes = Counter(zip(*(part.tolist() for part in zones(rank, voxels[places], offsets)), strict=True))
         assert sizes == zone_sizes(level_at, steps)
-        if neighbours == "slices":
-            whole = cooccurrences(rank, voxels[places], offsets, levels.max())
-            for counts, step in zip(whole, steps, strict=True):
+        if within:
+            for counts, step in zip(cooccurrences(rank, voxels[places], offsets, levels.max()), steps, strict=True):
                 pairs = Counter((level, level_at.get(moved(place, step))) for place, level in level_at.items())
                 assert counted(counts) == {pair: number for pair, number in pairs.items() if pair[1]}
             dependence, _, _ = neighbourhoods(rank, voxels[places], offsets, np.arange(1, levels.max() + 1), 0)
