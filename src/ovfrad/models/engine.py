@@ -110,8 +110,9 @@ def run(
         raise RuntimeError("the final fit returned nothing.")
     fitted, baselines = fit
     tables = [parts[f] for f in sorted(parts)] + [fitted.inner]
-    for cohort, of in {"train_apparent": rows, **others}.items():
-        tables += [fitted.table(of, cohort), baselines.table(of, cohort)]
+    with threadpool_limits(1):  # threads cost small products more than they save, most on a machine in use
+        for cohort, of in {"train_apparent": rows, **others}.items():
+            tables += [fitted.table(of, cohort), baselines.table(of, cohort)]
     predictions = ordered_table([table for table in tables if len(table)])
     return Outcome(fitted, baselines, predictions, tuple(dict.fromkeys([*fitted.notes, *notes])))
 
