@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from ovfrad.errors import InputError
 from ovfrad.study import load as load_study
@@ -58,7 +62,7 @@ def features_only(path: Path, out: Path | None, recipe: str | None, progress: Pr
     target = out if out is not None else Path("runs") / study.settings.name
     target = target if target.suffix in (".csv", ".parquet") else target / "features.parquet"
     folder = RunFolder(target.parent)
-    with folder.owned():
+    with _at_work(folder):
         features = extract_study(study, folder, (study.settings.radiomics,), progress)
         table = without_shuffled(next(iter(features.tables.values())))
         folder.write_table(target.name, table if target.suffix == ".parquet" else table.reset_index())
@@ -66,12 +70,19 @@ def features_only(path: Path, out: Path | None, recipe: str | None, progress: Pr
     return target, len(features.quarantine)
 
 
+@contextmanager
+def _at_work(folder: RunFolder) -> Iterator[None]:
+    """The run folder is ours, and BLAS keeps to one thread: its products are small, and workers use the other cores."""
+    with folder.owned(), threadpool_limits(1, user_api="blas"):
+        yield
+
+
 def fit_only(path: Path, out: Path | None, recipe: str | None, progress: Progress) -> RunOutcome:
     """Features, folds, final models, bundle."""
     studies = load_recipes(path, recipe)
     check_weights(studies)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
-    with folder.owned():
+    with _at_work(folder):
         fitted = fit_study(studies, folder, progress)
         save_bundle(fitted, progress)
     return RunOutcome(folder, len(fitted.features.quarantine))
@@ -82,7 +93,7 @@ def run_study(path: Path, out: Path | None, recipe: str | None, progress: Progre
     studies = load_recipes(path, recipe)
     check_weights(studies)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
-    with folder.owned():
+    with _at_work(folder):
         return _run_all(studies, folder, progress)
 
 
@@ -108,7 +119,7 @@ def audit_only(path: Path, out: Path | None, permutations: int, progress: Progre
     studies = load_recipes(path, None)
     check_weights(studies)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
-    with folder.owned():
+    with _at_work(folder):
         fitted: FittedStudy = fit_study(studies, folder, progress)
         audit = audit_study(fitted, progress, permutations=permutations)
         save_bundle(fitted, progress, audit["status"])
@@ -119,21 +130,21 @@ def audit_only(path: Path, out: Path | None, permutations: int, progress: Progre
 def evaluate_only(path: Path, progress: Progress) -> Path:
     """results.json of a run."""
     folder = finished(path)
-    with folder.owned():
+    with _at_work(folder):
         return evaluate_run(folder, progress)
 
 
 def explain_only(path: Path, model: str | None, progress: Progress) -> Path:
     """SHAP values and nomogram of a run, as tables."""
     folder = finished(path)
-    with folder.owned():
+    with _at_work(folder):
         return explain_run(folder, model, progress)
 
 
 def report_only(path: Path, progress: Progress) -> Path:
     """The report of a run; missing steps before it are done first."""
     folder = finished(path)
-    with folder.owned():
+    with _at_work(folder):
         if not (folder / "results.json").is_file():
             evaluate_run(folder, progress)
         if not (folder / "explanation" / "explanation.json").is_file():
