@@ -6,12 +6,15 @@ import re
 import shlex
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from ovfrad.cli import app
 from ovfrad.cli.console import guarded
@@ -51,13 +54,18 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chosen["astlof_class"].to_csv(folder / "classes.txt", index=False, header=False)
     _one_case(folder, cohort, cases.iloc[0])
     _tables(folder)
+    for block in blocks(ROOT / "docs" / "radiomics.md", "yaml"):
+        (folder / block.split()[1]).write_text(block, encoding="utf-8")
     return folder
 
 
 def _one_case(folder: Path, cohort: Path, case: pd.Series) -> None:
     shutil.copy(cohort / case["ct"], folder / "ct.nii.gz")
     mask = nib.load(cohort / case["mask"])
-    labels = np.where(np.asarray(mask.dataobj) > 0, 20, 0).astype(np.uint8)
+    drawn = np.asarray(mask.dataobj) > 0
+    labels = np.where(drawn, 20, 0).astype(np.uint8)
+    top = int(np.flatnonzero(drawn.any(axis=(0, 1)))[-1])
+    labels[:, :, top - 3 :][drawn[:, :, top - 3 :]] = 21  # a second label, for the commands that show two
     nib.save(nib.Nifti1Image(labels, mask.affine), folder / "vertebrae.nii.gz")
 
 
@@ -113,6 +121,60 @@ def test_every_shown_command_works(
     assert (workspace / "run" / "report.html").is_file()
 
 
+def test_python_of_the_radiomics_page_runs(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All blocks in one namespace, in their order, as a reader would paste them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # SimpleITK's SWIG layer on Python 3.12
+        import SimpleITK  # noqa: F401
+    monkeypatch.chdir(workspace)
+    names: dict[str, Any] = {}
+    shown = blocks(ROOT / "docs" / "radiomics.md", "python")
+    for number, block in enumerate(shown):
+        exec(compile(block, f"docs/radiomics.md, block {number + 1}", "exec"), names)
+    assert len(shown) == 7
+    assert list(names["table"].index) == [20, 21]
+
+
+def test_configurations_of_the_radiomics_page() -> None:
+    """Those of the manual's table of configurations A to E, each different, under the profile ibsi."""
+    from ovfrad.radiomics import settings_from
+
+    found = {}
+    for block in blocks(ROOT / "docs" / "radiomics.md", "yaml"):
+        found[block.split()[1]] = settings_from(yaml.safe_load(block))
+    assert found.pop("ct.yaml").profile == "pyradiomics"
+    assert list(found) == [f"ibsi-{letter}.yaml" for letter in "ABCDE"]
+    told = {
+        name[5]: (
+            s.aggregation[:2], s.resampled_pixel_spacing, s.interpolator, s.resegment_range, s.outlier_sigma,
+            s.bin_count or s.bin_width,
+        )
+        for name, s in found.items() if s.profile == "ibsi"
+    }  # fmt: skip
+    cube, slices = (2.0, 2.0, 2.0), (2.0, 2.0, 0.0)
+    assert told == {
+        "A": ("2D", None, "sitkBSpline", (-500.0, 400.0), None, 25.0),
+        "B": ("2D", slices, "sitkLinear", (-500.0, 400.0), None, 32),
+        "C": ("3D", cube, "sitkLinear", (-1000.0, 400.0), None, 25.0),
+        "D": ("3D", cube, "sitkLinear", None, 3.0, 32),
+        "E": ("3D", cube, "sitkBSpline", (-1000.0, 400.0), 3.0, 32),
+    }
+
+
+def test_settings_of_the_radiomics_page_are_all_there_are() -> None:
+    from ovfrad.radiomics.parameters import NO_EFFECT
+    from ovfrad.radiomics.rules import theirs
+    from ovfrad.radiomics.settings import OURS
+
+    text = (ROOT / "docs" / "radiomics.md").read_text(encoding="utf-8")
+    pairs = []
+    for keys, fields in re.findall(r"^\| (`.*?) \| (`.*?) \| ", text.split("## Settings")[1], flags=re.MULTILINE):
+        pairs += zip(re.findall(r"`(\w+)`", keys), re.findall(r"`(\w+)`", fields), strict=True)
+    assert dict(pairs) == OURS
+    assert all(theirs(name) == key for key, name in pairs)
+    assert all(f"`{key}`" in text for key in NO_EFFECT)
+
+
 def test_the_demonstration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "demo"
     assert guarded(app, ["demo", "--out", str(out), "--vertebrae", "45"]) == 0
@@ -141,8 +203,6 @@ def test_make_targets_and_the_table_of_another_study(shared: Path, tmp_path: Pat
 
 
 def test_example_study_file_is_valid() -> None:
-    import yaml
-
     from ovfrad.study.file import resolve
 
     shown = [resolve(yaml.safe_load(block), "docs/study.md") for block in blocks(ROOT / "docs" / "study.md", "yaml")]
