@@ -21,7 +21,7 @@ BY_NAME = {group.name: group for group in (*OF_MASK, *OF_IMAGE)}
 
 
 def chosen(settings: Settings) -> dict[str, list[str]]:
-    """Names (`glcm_Contrast`) that settings ask for, by class, in PyRadiomics' order: that of the file where one names them.
+    """Names (`glcm_Contrast`) that settings ask for, by class, in PyRadiomics' order: a file's where it names them.
 
     Without a choice: every class but shape2D; under the profile `ibsi` with the features that IBSI defines and
     PyRadiomics has dropped.

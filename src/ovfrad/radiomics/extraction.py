@@ -292,6 +292,6 @@ def _check_bins(bins: int, settings: Settings, where: str) -> None:
     """Warn of a number of grey levels that textures are not made for."""
     low, high = settings.bins or (1, bins)
     if not low <= bins <= high:
-        now = f"now {settings.bin_width:g}" if settings.bin_count is None else f"{settings.bin_count} bins are asked for"
+        now = f"now {settings.bin_width:g}" if settings.bin_count is None else f"{settings.bin_count} bins asked for"
         advice = f"textures need {low} to {high}: change the bin width ({now})"
         warn("W_BINS", where, f"{bins} grey-level bin{'s' if bins > 1 else ''} inside the mask", advice)
