@@ -60,4 +60,4 @@ def grey_levels(
     from ovfrad.radiomics.discretise_kernels import assign
 
     rounding = 1e-6 + 8 * float(np.spacing(np.abs(edges).max())) / step
-    return assign(values, edges, float(step), rounding)
+    return assign(values.astype(np.float64), edges.astype(np.float64), float(step), rounding)

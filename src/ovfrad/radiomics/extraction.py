@@ -234,7 +234,9 @@ def _of_mask(prepared: Prepared, wanted: Mapping[str, list[str]], settings: Sett
     found: dict[str, float] = {}
     if names := wanted.get("shape"):
         found |= shape.compute(Form.of(region, int(settings.profile == "ibsi"), where), names)
-    if names := wanted.get("shape2D"):
+    if wanted.get("shape2D") and not settings.force2d:
+        warn("W_SHAPE2D", where, "shape2D is left out", "it measures a mask of one slice: set force2D")
+    elif names := wanted.get("shape2D"):
         found |= shape2d.compute(Outline.of(region, settings.force2d_dimension, where), names)
     return {f"original_{name}": value for name, value in found.items()}
 

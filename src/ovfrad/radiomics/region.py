@@ -181,11 +181,14 @@ def sample(
     where: str = "mask",
 ) -> Sample:
     """Take a region's values from an image (k, j, i) cropped to `region.box`, and discretise them."""
-    values = np.ascontiguousarray(image).ravel().take(region.places).astype(np.float64)
+    stored = np.ascontiguousarray(image).ravel().take(region.places)
+    values = stored.astype(np.float64)
     if not np.isfinite(values).all():
         fault = f"{int((~np.isfinite(values)).sum())} voxels inside the mask are not finite"
         raise InputError("E_NOT_FINITE", where, fault, "repair the image or leave these voxels out of the mask")
-    found = Sample(region, values, grey_levels(values, bin_width, bin_count, start))
+    # numpy divides the range of a single-precision image in single precision, and PyRadiomics with it
+    binned = stored if stored.dtype == np.float32 and bin_count is not None else values
+    found = Sample(region, values, grey_levels(binned, bin_width, bin_count, start))
     if found.grey.size > MOST_LEVELS:
         fault = f"{found.grey.size} grey levels at a bin width of {bin_width:g}"
         raise InputError("E_BINS", where, fault, f"at most {MOST_LEVELS} are accepted: use a larger bin_width")

@@ -122,7 +122,7 @@ def _laplacian(source: _Source, plane: _Plane, sigma: list[float]) -> Iterator[N
     found = laplacians_of_gaussian(source.image, source.spacing, [float(value) for value in sigma], source.box)
     for value in sigma:
         if float(value) in found:  # one that is too wide for the image is left out, with a warning
-            yield f"log-sigma-{str(value).replace('.', '-')}-mm-3D", found[float(value)]
+            yield f"log-sigma-{str(value).replace('.', '-')}-mm-3D", found[float(value)].astype(np.float32)  # as ITK
 
 
 def _wavelet(source: _Source, plane: _Plane, wavelet: str, level: int, start_level: int) -> Iterator[Named]:

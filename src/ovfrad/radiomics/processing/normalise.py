@@ -26,7 +26,7 @@ class Normalisation(NamedTuple):
 
     def apply(self, part: np.ndarray) -> np.ndarray:
         """Normalise a part of the image; float64, as SimpleITK gives for every pixel type."""
-        scores = (part - np.float64(self.mean)) / self.sd
+        scores = (part - np.float64(self.mean)) * (1 / self.sd)  # SimpleITK multiplies: the last bit can pick a bin
         if self.outliers is not None:
             np.clip(scores, -self.outliers, self.outliers, out=scores)
         scores *= self.scale
@@ -43,14 +43,29 @@ def normalisation(image: np.ndarray, settings: Settings, where: str) -> Normalis
     """
     if not settings.normalize:
         return None
-    # Slice by slice: a float64 copy of a CT would be four times the CT.
-    mean = sum(float(plane.sum(dtype=np.float64)) for plane in image) / image.size
-    squares = sum(float(np.square(plane - np.float64(mean)).sum()) for plane in image)
-    if not np.isfinite(squares):
+    mean, sd = _moments(image)
+    if not np.isfinite(sd):
         fault = "the image has voxels that are not finite, so its mean and SD are not"
         raise InputError("E_NOT_FINITE", where, fault, "repair the image or switch `normalize` off")
-    sd = float(np.sqrt(squares / max(image.size - 1, 1)))
     if not sd > 0:
         fault = f"SD of the image is {sd:g}"
         raise InputError("E_IMAGE_CONSTANT", where, fault, "a z-score needs intensities that vary")
     return Normalisation(mean, sd, settings.normalize_scale, settings.remove_outliers)
+
+
+def _moments(image: np.ndarray) -> tuple[float, float]:
+    """Mean and SD (N - 1) of all voxels, to SimpleITK's last bit.
+
+    Of whole numbers the sums are exact, taken slice by slice: a float64 copy of a CT would be four times the CT.
+    """
+    n = image.size
+    if image.dtype.kind in "biu":
+        planes = (plane.astype(np.int64) for plane in image)
+        sums = [(int(plane.sum()), int(np.square(plane).sum())) for plane in planes]
+        total, squares = (sum(column) for column in zip(*sums, strict=True))
+        return total / n, float(np.sqrt((squares - total * total / n) / max(n - 1, 1)))
+    import SimpleITK
+
+    filled = SimpleITK.StatisticsImageFilter()
+    filled.Execute(SimpleITK.GetImageFromArray(np.asarray(image, image.dtype.newbyteorder("="))))
+    return float(filled.GetMean()), float(filled.GetSigma())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
 
 WHOLE = 1 << 22
-"""Images of up to this many voxels are interpolated from the whole: bit for bit PyRadiomics' result, in half a second at most."""
+"""Images of up to this many voxels are interpolated from the whole: bit for bit as PyRadiomics, in half a second."""
 MARGIN = 32
 """Voxels kept round the part that a larger image is cropped to: the longest kernel of SimpleITK is 5 voxels, and a
 cubic B-spline feels a voxel at distance n by 0.268^n (Unser 1999): 5e-19 of the intensities' range here."""
