@@ -60,6 +60,16 @@ def count_bits(typing: Any, word: types.Integer) -> Any:
 
 
 @compiled
+def largest(numbers: np.ndarray) -> int:
+    """Largest of some whole numbers from 0; numpy's would take longer to compile than most kernels here."""
+    found = 0
+    for number in numbers:
+        if number > found:
+            found = number
+    return found
+
+
+@compiled
 def list_bits(word: np.uint64, start: int, places: np.ndarray, filled: int) -> int:
     """Append start + b for each bit b set; the new length.
 
@@ -91,7 +101,7 @@ def pack(rank: np.ndarray, voxels: np.ndarray, reach: int) -> tuple[np.ndarray, 
         target[place] = np.int16(source[place])
         inside += source[place] != 0
     if inside != voxels.size:  # others of the region lie between the voxels asked for
-        box[:] = 0
+        box = np.zeros(box.size, np.int16)
         for voxel in voxels:
             box[voxel - first + reach] = rank[voxel]
     return box, reach - first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ovfrad.radiomics.bit_kernels import largest
 from ovfrad.radiomics.compiled import compiled
 
 
@@ -18,10 +19,11 @@ def assign(values: np.ndarray, edges: np.ndarray, step: float, rounding: float) 
     first, last = edges[0], float(edges.size - 2)
     doubtful = 0
     for q in range(values.size):
-        place = min(max((values[q] - first) / step, 0.0), last)
+        place = (values[q] - first) / step
+        place = 0.0 if place < 0.0 else last if place > last else place
         whole = np.int32(place)
         levels[q] = whole + np.int32(1)
-        doubtful += (place - whole < rounding) | (place - whole > 1 - rounding)
+        doubtful += int((place - whole < rounding) | (place - whole > 1 - rounding))
     if doubtful > 0:
         for q in range(values.size):
             level = np.uint64(levels[q])
@@ -37,13 +39,17 @@ def census(levels: np.ndarray) -> np.ndarray:
     ago is slow to read.
     """
     quarter = levels.size // 4
-    counts = np.zeros((4, levels.max() + 1), np.int32)
+    counts = np.zeros((4, largest(levels) + 1), np.int32)
     for q in range(quarter):
         for part in range(4):
             counts[part, np.uint64(levels[part * quarter + q])] += np.int32(1)
     for q in range(4 * quarter, levels.size):
         counts[0, np.uint64(levels[q])] += np.int32(1)
-    return counts.sum(axis=0)
+    total = np.zeros(counts.shape[1], np.int64)
+    for part in range(4):
+        for level in range(total.size):
+            total[level] += counts[part, level]
+    return total
 
 
 @compiled

@@ -112,7 +112,8 @@ def tridiagonal(matrix: np.ndarray, diagonal: np.ndarray, squared: np.ndarray) -
         squared[k + 1] = tail + head * head
         if tail > 0:  # reflect the column onto its first number
             head += math.copysign(math.sqrt(squared[k + 1]), head)
-            v[:] = column
+            for j in range(left):
+                v[j] = column[j]
             v[0] = head
             scale, overlap = 2 / (tail + head * head), 0.0
             for i in range(left):
@@ -148,7 +149,8 @@ def largest_absolute(diagonal: np.ndarray, squared: np.ndarray, bound: float) ->
             for m in range(matrices):
                 above[m] = middle[m] - diagonal[i, m] - squared[i, m] / above[m]
                 below[m] = middle[m] + diagonal[i, m] - squared[i, m] / below[m]
-                least[m] = min(least[m], min(above[m], below[m]))
+                pivot = above[m] if above[m] < below[m] else below[m]
+                least[m] = pivot if pivot < least[m] else least[m]
         for m in range(matrices):
             if least[m] > 0:
                 high[m] = middle[m]
@@ -169,7 +171,9 @@ def second_eigenvalues(counts: np.ndarray, rows: np.ndarray) -> np.ndarray:
     rest, of_one, beside = np.empty((n, n)), np.empty(n), np.empty(n)
     root, inverse = np.empty(n), np.empty(n)
     for direction in range(directions):
-        total = rows[direction].sum()
+        total = 0.0
+        for i in range(n):
+            total += rows[direction, i]
         for i in range(n):
             share = rows[direction, i] / total
             root[i] = math.sqrt(share)
@@ -179,6 +183,6 @@ def second_eigenvalues(counts: np.ndarray, rows: np.ndarray) -> np.ndarray:
             for j in range(n):
                 rest[i, j] = count[j] * scale * inverse[j] - shrink * root[j]
         tridiagonal(rest, of_one, beside)
-        diagonal[:, direction] = of_one
-        squared[:, direction] = beside
+        for i in range(n):
+            diagonal[i, direction], squared[i, direction] = of_one[i], beside[i]
     return largest_absolute(diagonal, squared, 1 + 1e-9)[:directions]

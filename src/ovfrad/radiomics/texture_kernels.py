@@ -9,9 +9,11 @@ leaves the array.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ovfrad.radiomics.bit_kernels import count_bits, equal_bits, inside_bits, list_bits, pack
+from ovfrad.radiomics.bit_kernels import count_bits, equal_bits, inside_bits, largest, list_bits, pack
 from ovfrad.radiomics.compiled import compiled
 
 CHUNK = 1024
@@ -32,7 +34,8 @@ def cooccurrences(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: 
         places[q] = voxels[q]
         rows[q] = np.uint64(rank[voxels[q]]) * width
     for direction in range(0, offsets.size, 2):
-        step, other = np.uint64(offsets[direction]), np.uint64(offsets[min(direction + 1, offsets.size - 1)])
+        partner = direction + 1 if direction + 1 < offsets.size else direction
+        step, other = np.uint64(offsets[direction]), np.uint64(offsets[partner])
         here, there = counts[direction], counts[direction + 1]
         for q in range(voxels.size):
             place, row = np.uint64(places[q]), np.uint64(rows[q])
@@ -48,14 +51,14 @@ def runs(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: int) -> n
     Few voxels equal their neighbour, so only the first voxels of runs of two and more are listed; those whose run goes
     on for a third voxel stay on the list, and so on. What they leave of a level's voxels are runs of one.
     """
-    box, shift = pack(rank, voxels, offsets.max())
+    box, shift = pack(rank, voxels, largest(offsets))
     starts, inside = words_of(box, voxels, shift)
     reached = np.zeros((8, offsets.size, n + 1), np.int32)  # by length - 1: runs that are at least so long
     places = np.empty(voxels.size + 8, np.uint32)
     longest = 1
     for direction in range(offsets.size):
         step = offsets[direction]
-        listed = 0
+        listed: Any = np.int64(0)  # not the literal 0, for which numba would compile `list_bits` once more
         for start, word in zip(starts, inside):  # noqa: B905 - numba has no strict
             first = word & equal_bits(box, start, start + step) & ~equal_bits(box, start, start - step)
             listed = list_bits(first, start, places, listed)
@@ -63,7 +66,7 @@ def runs(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: int) -> n
         while listed > 0:
             length += 1
             if length > reached.shape[0]:
-                reached = np.concatenate((reached, np.zeros_like(reached)))
+                reached = lengthened(reached)
             column, ahead, kept = reached[length - 1, direction], np.uint64(length * step), 0
             for entry in range(listed):
                 place = np.uint64(places[entry])
@@ -71,8 +74,18 @@ def runs(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray, n: int) -> n
                 places[kept] = place
                 kept += box[place] == box[place + ahead]
             listed = kept
-        longest = max(longest, length)
+        if length > longest:
+            longest = length
     return complete(reached[:longest], rank, voxels)
+
+
+@compiled
+def lengthened(counts: np.ndarray) -> np.ndarray:
+    """A copy with twice the length along the first axis, zeros at its end."""
+    longer = np.zeros((2 * counts.shape[0], counts.shape[1], counts.shape[2]), counts.dtype)
+    for place in np.ndindex(counts.shape):
+        longer[place] = counts[place]
+    return longer
 
 
 @compiled
@@ -146,8 +159,9 @@ def _neighbourhoods(
     NGTDM sums stay whole numbers, |count x level - sum of the neighbours| by level and count, to the last division.
     """
     kind = levels.dtype.type
-    shift = offsets.max() - voxels[0]
-    source = rank[voxels[0] - offsets.max() : voxels[-1] + offsets.max() + 1]
+    reach = largest(offsets)
+    shift = reach - voxels[0]
+    source = rank[voxels[0] - reach : voxels[-1] + reach + 1]
     box = np.zeros(source.size + CHUNK, levels.dtype)
     for place in range(source.size):
         box[place] = levels[np.uint64(source[place])]
@@ -183,8 +197,9 @@ def _neighbourhoods(
             dependence[row + np.uint64(dependent[at])] += np.int32(1)
             gaps[row + np.uint64(count[at])] += total[at]
             q += 1
-    gaps_by = gaps.reshape(levels.size, width)[1:]
-    difference = np.zeros(levels.size - 1)
-    for number in range(1, width):
-        difference += gaps_by[:, number] / number
-    return dependence.reshape(levels.size, width)[1:, 1:], difference, gaps_by[:, 0].copy()
+    difference, alone = np.zeros(levels.size - 1), np.zeros(levels.size - 1, np.int64)
+    for level in range(1, levels.size):
+        alone[level - 1] = gaps[level * width]
+        for number in range(1, width):
+            difference[level - 1] += gaps[level * width + number] / number
+    return dependence.reshape(levels.size, width)[1:, 1:], difference, alone

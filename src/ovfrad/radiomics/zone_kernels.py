@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovfrad.radiomics.bit_kernels import LANES, ONE, count_bits, equal_bits, first_bit, inside_bits, pack
+from ovfrad.radiomics.bit_kernels import LANES, ONE, count_bits, equal_bits, first_bit, inside_bits, largest, pack
 from ovfrad.radiomics.compiled import compiled
 
 
@@ -21,7 +21,14 @@ def shortcuts(offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         for part in offsets:
             for rest in offsets:
                 triangles[number] += (whole == part + rest) + (whole == part - rest) + (whole == rest - part)
-    ordered = offsets[np.argsort(-triangles, kind="mergesort")]
+    ordered = np.empty_like(offsets)
+    for place in range(offsets.size):
+        best = 0
+        for number in range(1, offsets.size):
+            if triangles[number] > triangles[best]:
+                best = number
+        ordered[place] = offsets[best]
+        triangles[best] = -1
     through = np.zeros(offsets.size, np.uint64)
     for number, whole in enumerate(ordered):
         for part in range(number):
@@ -83,7 +90,7 @@ def zones(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray) -> tuple[np
     Returns level (rank) and size (voxels) of each, int32. Equal neighbours are united pair by pair; the zone's first
     voxel stands for it.
     """
-    box, shift = pack(rank, voxels, offsets.max())
+    box, shift = pack(rank, voxels, largest(offsets))
     ordered, through = shortcuts(offsets)
     parent = np.empty(box.size, np.uint32)
     for place in range(box.size):
@@ -91,7 +98,7 @@ def zones(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray) -> tuple[np
     equal = np.zeros(2 * offsets.size, np.uint64)
     room = offsets.size * LANES
     here, there = np.empty(2 * room + 8, np.uint32), np.empty(2 * room + 8, np.uint32)
-    listed, q = 0, 0
+    listed, q = np.int64(0), 0  # not the literal 0, for which numba would compile `list_pairs` once more
     while q < voxels.size:
         start = voxels[q] + shift
         inside = inside_bits(box, start)
@@ -107,7 +114,7 @@ def zones(rank: np.ndarray, voxels: np.ndarray, offsets: np.ndarray) -> tuple[np
             listed = list_pairs(pairs, start, step, here, there, listed)
         if listed > room or q == voxels.size:
             unite(parent, here, there, listed)
-            listed = 0
+            listed = np.int64(0)
     return measure(box, parent, voxels, shift)
 
 
@@ -133,12 +140,15 @@ def measure(box: np.ndarray, parent: np.ndarray, voxels: np.ndarray, shift: int)
 @compiled
 def tally(levels: np.ndarray, sizes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Count zones by level and size: (n, m) int32, and the m sizes that occur, ascending int64."""
-    column = np.zeros(sizes.max() + 1, np.int64)
+    column = np.zeros(largest(sizes) + 1, np.int64)
     for size in sizes:
         column[size] = 1
-    occurring = np.flatnonzero(column)
-    column[occurring] = np.arange(occurring.size)
-    counts = np.zeros((n, occurring.size), np.int32)
+    occurring, found = np.empty(column.size, np.int64), 0
+    for size in range(column.size):
+        if column[size] > 0:
+            occurring[found], column[size] = size, found
+            found += 1
+    counts = np.zeros((n, found), np.int32)
     for zone in range(sizes.size):
         counts[levels[zone] - 1, column[sizes[zone]]] += np.int32(1)
-    return counts, occurring
+    return counts, occurring[:found].copy()
