@@ -52,8 +52,9 @@ class ToneDifference:
 @ngtdm.feature("Busyness", "ngt_busyness_3D", "NQ30", note="0 for a flat region")
 def busyness(m: ToneDifference) -> float:
     """sum_i p(i) s(i) / sum_ij |i p(i) - j p(j)|."""
-    gaps, count = np.diff(np.sort(m.i * m.p)), np.arange(1, m.i.size)
-    spread = 2 * (gaps * count * (m.i.size - count)).sum()  # each gap lies between count smaller and the larger ones
+    weighted, count = np.sort(m.i * m.p), np.arange(1, m.i.size)
+    gaps = weighted[1:] - weighted[:-1]
+    spread = 2 * float(gaps @ (count * (m.i.size - count)))  # a gap lies between `count` smaller and the larger ones
     return float(m.p @ m.s / spread) if spread > 0 else 0.0
 
 
@@ -86,5 +87,5 @@ def strength(m: ToneDifference) -> float:
     """sum_ij (p(i) + p(j)) (i - j)^2 / sum_i s(i)."""
     if m.total == 0:
         return 0.0
-    squares = (m.i - m.i.mean()) ** 2  # sum_j (i - j)^2 is Ngp times the square of i plus the sum of all squares
+    squares = (m.i - m.i.sum() / m.i.size) ** 2  # sum_j (i - j)^2 is Ngp times that of i plus the sum of all
     return float(2 * m.p @ (m.i.size * squares + squares.sum()) / m.total)
