@@ -60,11 +60,31 @@ def test_single_names_equal_those_among_all(blob):
     found = extract(image, mask, asked, spacing=spacing, only=some)
     assert set(found.index) == set(some)
     assert found.to_dict() == everything[found.index].to_dict()
+    assert list(extract(image, mask, asked, spacing=spacing, only=some[0]).index) == some[:1]
+
+
+@pytest.mark.parametrize("name", ["original_glcm_Entropy", "log-sigma-3-0-mm-3D_glcm_Id", "square_shape_Flatness", "x"])
+def test_a_name_that_is_not_among_all_is_refused(blob, name):
+    image, mask, spacing = blob
+    asked = Settings(image_types={"Original": {}, "LoG": {"sigma": [2.0]}, "Square": {}})
     with pytest.raises(InputError) as refused:
-        extract(image, mask, asked, only=["original_glcm_Entropy"])
+        extract(image, mask, asked, spacing=spacing, only=["original_glcm_Id", name])
     assert str(refused.value) == (
-        "E_FEATURE original_glcm_Entropy: the settings do not ask for this feature; see `ovfrad radiomics --list`"
+        f"E_FEATURE {name}: the settings do not ask for this feature; `ovfrad.radiomics.names` lists those they ask for"
     )
+
+
+def test_shape2d_is_named_where_it_is_computed(blob):
+    image, mask, spacing = blob
+    mask = np.zeros_like(mask)
+    mask[6, 3:12, 4:11] = True
+    asked = {"featureClass": {"shape2D": None, "firstorder": ["Mean"]}, "setting": {"force2D": True}}
+    assert list(extract(image, mask, asked, spacing=spacing).index) == names(asked)
+    assert len(names(asked)) == 10
+    asked["setting"]["force2D"] = False
+    with pytest.warns(InputWarning, match="W_SHAPE2D mask: shape2D is left out; "):
+        found = extract(image, mask, asked, spacing=spacing)
+    assert list(found.index) == names(asked) == ["original_firstorder_Mean"]
 
 
 def test_several_labels_are_rows_of_one_table(blob):

@@ -118,5 +118,6 @@ def test_a_region_that_vanishes_is_refused():
 
 
 def test_negative_sizes_are_refused(roi):
-    with pytest.raises(ValueError, match="must be numbers from 0 up"):
+    with pytest.raises(InputError) as refused:
         perturb(roi, np.random.default_rng(0), noise_hu=-1)
+    assert str(refused.value) == "E_PERTURB noise_hu: -1 is not a number from 0 up; it is a standard deviation"

@@ -92,9 +92,14 @@ def test_grids_that_differ():
 
 
 def test_spacing():
-    assert "E_SPACING case P1 L1: spacing (1.0, 0.0, 1.0) mm" in refusal(
-        *image_and_mask((2, slice(1, 4), slice(1, 4))), spacing=(1.0, 0.0, 1.0)
-    )
+    plate = image_and_mask((2, slice(1, 4), slice(1, 4)))
+    assert "E_SPACING case P1 L1: spacing (1.0, 0.0, 1.0) mm" in refusal(*plate, spacing=(1.0, 0.0, 1.0))
+    assert "E_SPACING case P1 L1: 2 numbers; give three, mm, in the order (k, j, i)" in refusal(*plate, spacing=(1, 1))
+
+
+def test_intensities_that_are_not_real():
+    image, mask = image_and_mask((2, slice(1, 4), slice(1, 4)))
+    assert refusal(image + 0j, mask) == ("E_IMAGE_KIND case P1 L1: its intensities are complex128; give real numbers")
 
 
 def test_too_many_bins():

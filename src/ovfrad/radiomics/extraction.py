@@ -37,7 +37,8 @@ def names(settings: AnySettings = None) -> list[str]:
     """
     settings = settings_from(settings)
     wanted = chosen(settings)
-    found = [f"original_{name}" for group in OF_MASK for name in wanted.get(group.name, ())]
+    of_mask = [group for group in OF_MASK if group is not shape2d or settings.force2d]
+    found = [f"original_{name}" for group in of_mask for name in wanted.get(group.name, ())]
     for prefix in _prefixes(settings):
         found += [f"{prefix}_{name}" for group, names in wanted.items() if BY_NAME[group] in OF_IMAGE for name in names]
     return found
@@ -81,11 +82,8 @@ def features(
         Name to value, finite, in the order of `names`.
     """
     settings = replace(settings or Settings(), **changes)
-    if image.ndim != 3 or image.shape != mask.shape:
-        fault = f"image {image.shape} and mask {mask.shape} are not one 3-D grid"
-        raise InputError("E_GRID", where, fault, "give two arrays (k, j, i) of equal shape")
-    wanted = _only(chosen(settings), only)
-    prepared = prepare(image, np.asarray(mask, dtype=bool), _three(spacing), settings, where, place)
+    wanted = _only(settings, only)
+    prepared = prepare(image, np.asarray(mask, dtype=bool), _three(spacing, where), settings, where, place)
     region = make_region(prepared.mask, prepared.spacing, settings.distances, settings.flat_axis, where)
     found = _of_mask(prepared, wanted.get("original", {}), settings, where)
     types = settings.image_types
@@ -192,21 +190,25 @@ def _series(source: Source, settings: Settings, only: Collection[str] | None) ->
     return found
 
 
-def _three(spacing: Sequence[float]) -> tuple[float, float, float]:
+def _three(spacing: Sequence[float], where: str) -> tuple[float, float, float]:
+    if len(spacing) != 3:
+        raise InputError("E_SPACING", where, f"{len(spacing)} numbers", "give three, mm, in the order (k, j, i)")
     k, j, i = map(float, spacing)
     return k, j, i
 
 
-def _only(wanted: dict[str, list[str]], only: Collection[str] | None) -> dict[str, dict[str, list[str]]]:
+def _only(settings: Settings, only: Collection[str] | None) -> dict[str, dict[str, list[str]]]:
     """Wanted names by image prefix ('' for any prefix not listed) and class."""
+    wanted = chosen(settings)
     if only is None:
         return {"": wanted, "original": wanted}
+    known = set(names(settings))
     asked: dict[str, set[str]] = {}
-    for full in only:
-        prefix, group, name = full.rsplit("_", 2)
-        if f"{group}_{name}" not in wanted.get(group, ()):
+    for full in [only] if isinstance(only, str) else only:
+        if full not in known:
             fault = "the settings do not ask for this feature"
-            raise InputError("E_FEATURE", full, fault, "see `ovfrad radiomics --list`")
+            raise InputError("E_FEATURE", full, fault, "`ovfrad.radiomics.names` lists those they ask for")
+        prefix, group, name = full.rsplit("_", 2)
         asked.setdefault(prefix, set()).add(f"{group}_{name}")
     chosen_of = {
         prefix: {group: [name for name in names if name in some] for group, names in wanted.items()}

@@ -33,7 +33,7 @@ ABOUT = {
     "Ngp: number of levels that occur. A voxel without neighbours adds 0 to s; profile ibsi: it is not counted, and "
     "the matrix is made as `aggregation` says.",
     "shape2D": "P, S: length and surface of the outline. l1 >= l2: eigenvalues of the covariance of the pixel centres. "
-    "Only where featureClass names it.",
+    "Only where featureClass names it and force2D is set.",
 }
 """What the symbols of each class mean, and how the profiles differ in all its features."""
 

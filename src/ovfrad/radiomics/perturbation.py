@@ -53,8 +53,15 @@ def perturb(
     Roi
         With the case's name and acquisition; 0 for all four returns equal voxels.
     """
-    if not all(0 <= sd < np.inf for sd in (contour_mm, translation_mm, rotation_deg, noise_hu)):
-        raise ValueError("contour_mm, translation_mm, rotation_deg and noise_hu must be numbers from 0 up")
+    sizes = {
+        "contour_mm": contour_mm,
+        "translation_mm": translation_mm,
+        "rotation_deg": rotation_deg,
+        "noise_hu": noise_hu,
+    }
+    for name, sd in sizes.items():
+        if not 0 <= sd < np.inf:
+            raise InputError("E_PERTURB", name, f"{sd} is not a number from 0 up", "it is a standard deviation")
     shift, angles = rng.normal(size=3) * translation_mm, np.deg2rad(rng.normal(size=3) * rotation_deg)
     distance = signed_distance(roi.mask.array, roi.ct.spacing[::-1])
     image = roi.ct.array.astype(np.float64)

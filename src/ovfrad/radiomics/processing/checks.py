@@ -15,10 +15,12 @@ Box = tuple[slice, slice, slice]
 
 
 def check_grid(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], where: str) -> None:
-    """Refuse arrays that are not one 3-D grid (E_GRID), and voxels without a size (E_SPACING)."""
+    """Refuse arrays that are not one 3-D grid (E_GRID), of no real numbers (E_IMAGE_KIND), of no size (E_SPACING)."""
     if image.ndim != 3 or image.shape != mask.shape:
         fault = f"image {image.shape} and mask {mask.shape} are not one 3-D grid"
         raise InputError("E_GRID", where, fault, "give two arrays (k, j, i) of equal shape")
+    if image.dtype.kind not in "biuf":
+        raise InputError("E_IMAGE_KIND", where, f"its intensities are {image.dtype}", "give real numbers")
     if len(spacing) != 3 or not all(np.isfinite(spacing)) or min(spacing) <= 0:
         raise InputError("E_SPACING", where, f"spacing {spacing} mm", "give three positive numbers (k, j, i)")
 
