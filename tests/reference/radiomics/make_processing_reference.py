@@ -2,12 +2,13 @@
 
 Run in the environment of make_reference.py:
 
-    python tests/reference/radiomics/make_processing_reference.py
+    python tests/reference/radiomics/make_processing_reference.py [FILE]
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import numpy
@@ -57,4 +58,5 @@ def processed(case: Case) -> dict[str, numpy.ndarray]:
 if __name__ == "__main__":
     logging.getLogger("radiomics").setLevel(logging.ERROR)
     arrays = {f"{name}/{key}": array for name, case in cases().items() for key, array in processed(case).items()}
-    numpy.savez_compressed(Path(__file__).with_name("processing_3.0.1.npz"), **arrays)
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("processing_3.0.1.npz")
+    numpy.savez_compressed(out, **arrays)
