@@ -84,7 +84,7 @@ class Radiomics(Section):
 
     @property
     def reach_mm(self) -> float:
-        """Tissue round the mask that filters need to see, mm: beyond six scales a Laplacian of Gaussian is nil."""
+        """Tissue round the mask that filters need to see, mm: beyond six scales nothing changes a feature by 1e-3."""
         return 6 * max(self.log_sigma_mm, default=0.0) if "log" in self.image_types else 0.0
 
     def parameters(self) -> dict[str, dict[str, Any]]:
