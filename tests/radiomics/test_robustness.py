@@ -57,6 +57,13 @@ def test_nothing_perturbed_agrees_wholly(rois):
     assert (robustness(rois, FEW, **ALONE)["icc"] == 1).all()
 
 
+def test_a_feature_that_is_the_same_everywhere_agrees_wholly(rois):
+    alike = [Roi(one.ct, rois[0].mask, one.case_id) for one in rois]
+    table = robustness(alike, FEW, **(ALONE | {"noise_hu": 5}))
+    assert table.loc["original_shape_VoxelVolume", ["icc", "lower", "upper"]].tolist() == [1, 1, 1]
+    assert table.loc["original_firstorder_Range", "icc"] < 1
+
+
 @pytest.mark.parametrize(("count", "copies"), [(1, 1), (0, 1), (3, 0)])
 def test_too_few(rois, count, copies):
     with pytest.raises(InputError, match="E_PERTURB"):
