@@ -168,7 +168,7 @@ def test_grids_that_differ(case, itk, tmp_path):
         "give two arrays (k, j, i) of equal shape"
     )
     assert refusal(image, labels, label=20, spacing=(1, 1)) == (
-        "E_SPACING spacing: 2 numbers; give three, mm, in the order (k, j, i)"
+        "E_SPACING spacing: (1, 1) is not three numbers; give three, mm, in the order (k, j, i)"
     )
     remedy = "resample the mask onto the image"
     assert refusal(itk(image, spacing), itk(labels[:-1], spacing), label=20) == (

@@ -6,6 +6,9 @@ import numpy as np
 
 from ovfrad.errors import InputError
 
+MOST_BINS = 1_000_000
+"""Most bins that intensities are divided into, occupied or not."""
+
 MOST_LEVELS = 2048
 """Most grey levels a region may have: the 13 co-occurrence matrices then take 0.4 GB."""
 
@@ -31,9 +34,10 @@ def bin_edges(
         edges = np.histogram_bin_edges(values, bin_count)
         edges[-1] += 1
         return edges
-    if (high - low) / bin_width > 1e6:
-        raise InputError("E_BINS", "radiomics", f"more than 1e6 bins of {bin_width:g}", "use a larger bin_width")
     first = low - low % bin_width if start is None else start
+    if (high - first) / bin_width > MOST_BINS:
+        fault = f"more than 1e6 bins of {bin_width:g} from {first:g} to {high:g}"
+        raise InputError("E_BINS", "binWidth", fault, "use wider bins")
     edges = np.arange(first, high + 2 * bin_width, bin_width)
     return edges if edges.size > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
 
@@ -51,6 +55,8 @@ def grey_levels(
     >>> grey_levels(np.array([0.0, 25.0, 100.0]), bin_count=48, start=0)
     array([ 1, 13, 48], dtype=int32)
     """
+    if bin_count is not None and bin_count > MOST_BINS:
+        raise InputError("E_BINS", "binCount", f"{bin_count} bins", "ask for fewer than 1e6")
     if bin_count is not None and start is not None:
         low, high = values.min(), values.max()
         part = bin_count * (values - low) / (high - low) if high > low else np.full(values.shape, bin_count)

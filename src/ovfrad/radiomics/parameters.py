@@ -7,16 +7,21 @@ profile `ibsi`; and `bins`, the range of bin numbers outside which a warning is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovfrad.errors import InputError, warn
 from ovfrad.radiomics.filters.options import OPTIONS, UNSUPPORTED
-from ovfrad.radiomics.rules import unknown
+from ovfrad.radiomics.rules import shown, unknown
 from ovfrad.radiomics.settings import OF_IMAGE_TYPE, OURS, Settings
+
+if TYPE_CHECKING:
+    import yaml
 
 AnySettings = Settings | Mapping[str, Any] | str | PathLike[str] | None
 """Settings, a mapping in the form of PyRadiomics' parameter file, or the path of such a file."""
@@ -50,7 +55,11 @@ def settings_from(given: AnySettings, **changes: Any) -> Settings:
         return replace(given, **changes)
     if isinstance(given, Mapping):
         return read_mapping(given, "settings", **changes)
-    return read_parameters(given, **changes)
+    if isinstance(given, str | PathLike):
+        return read_parameters(given, **changes)
+    raise InputError(
+        "E_USAGE", "settings", f"{type(given).__name__} is no settings", "give a mapping, path or Settings"
+    )
 
 
 def read_parameters(path: str | PathLike[str], **changes: Any) -> Settings:
@@ -59,13 +68,34 @@ def read_parameters(path: str | PathLike[str], **changes: Any) -> Settings:
 
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _loader())  # a SafeLoader
     except OSError as error:
         fault = error.strerror or "it cannot be opened"
         raise InputError("E_FILE", path, fault, "give a PyRadiomics parameter file") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError("E_YAML", path, f"not YAML: {error}", "give a PyRadiomics parameter file") from error
     return read_mapping(_mapping(path, "the file", content), path, **changes)
+
+
+@cache
+def _loader() -> type[yaml.SafeLoader]:
+    """Safe YAML 1.1 with two things of 1.2, which PyRadiomics reads: 1e-3 is a number, and no key stands twice."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                    if key.value in seen:
+                        fault = f"{key.value} stands twice"
+                        raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
+                    seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    number = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
+    return Loader
 
 
 def read_mapping(content: Mapping[str, Any], where: str | Path, **changes: Any) -> Settings:
@@ -92,7 +122,9 @@ def _mapping(where: str | Path, what: str, value: Any) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise InputError("E_SETTING_VALUE", where, f"{what} is {value!r}", "it must be a mapping of names to values")
+        raise InputError(
+            "E_SETTING_VALUE", where, f"{what} is {shown(value)}", "it must be a mapping of names to values"
+        )
     return value
 
 

@@ -187,7 +187,7 @@ def sample(
         fault = f"{int((~np.isfinite(values)).sum())} voxels inside the mask are not finite"
         raise InputError("E_NOT_FINITE", where, fault, "repair the image or leave these voxels out of the mask")
     # numpy divides the range of a single-precision image in single precision, and PyRadiomics with it
-    binned = stored if stored.dtype == np.float32 and bin_count is not None else values
+    binned = stored if stored.dtype.newbyteorder("=") == np.float32 and bin_count is not None else values
     found = Sample(region, values, grey_levels(binned, bin_width, bin_count, start))
     if found.grey.size > MOST_LEVELS:
         fault = f"{found.grey.size} grey levels at a bin width of {bin_width:g}"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ovfrad.errors import InputError
 
@@ -28,6 +31,14 @@ INTERPOLATORS = (
 WEIGHTINGS = ("manhattan", "euclidean", "infinity", "no_weighting")
 
 
+NUMBERS = (int, float, np.integer, np.floating)
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 8
+_SHORT.maxlevel = 2
+
+
 class Rule(NamedTuple):
     """How a value is read, and what to say where it cannot be."""
 
@@ -35,9 +46,19 @@ class Rule(NamedTuple):
     meaning: str
 
 
+def shown(value: Any) -> str:
+    """A value as an error shows it: a few lines of YAML can stand for millions of items.
+
+    >>> shown("5"), shown([1] * 100)
+    ("'5'", '[1, 1, 1, 1, 1, 1, 1, 1, ...]')
+    """
+    return _SHORT.repr(value)
+
+
 def refusal(key: str, value: Any, meaning: str) -> InputError:
     """A setting with a value it cannot have."""
-    return InputError("E_SETTING_VALUE", key, f"{value!r} is not {meaning}", "see `ovfrad radiomics --settings-help`")
+    fault = f"{shown(value)} is not {meaning}"
+    return InputError("E_SETTING_VALUE", key, fault, "see `ovfrad radiomics --settings-help`")
 
 
 def unknown(where: str | Path, name: str, known: Iterable[str], see: str = "") -> InputError:
@@ -54,7 +75,7 @@ def unknown(where: str | Path, name: str, known: Iterable[str], see: str = "") -
 
 def _number(low: float, *, included: bool = True, whole: bool = False) -> Rule:
     def read(value: Any) -> float | int:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, NUMBERS):
             raise TypeError
         if not (value >= low if included else value > low) or value == float("inf") or (whole and value != int(value)):
             raise ValueError
@@ -99,7 +120,7 @@ def _interpolator(value: Any) -> str:
 
 
 def _any_number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, NUMBERS):
         raise TypeError
     if value != value:
         raise ValueError

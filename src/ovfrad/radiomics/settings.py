@@ -15,7 +15,7 @@ from typing import Any
 
 from ovfrad.errors import InputError
 from ovfrad.radiomics.filters.options import read_options
-from ovfrad.radiomics.rules import RULES, refusal, theirs, unknown
+from ovfrad.radiomics.rules import RULES, refusal, shown, theirs, unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class Settings:
                 continue
             try:
                 object.__setattr__(self, name, rule.read(value))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise refusal(theirs(name), value, rule.meaning) from None
         for kind, options in self.image_types.items():
             _check_own(kind, options, self.profile)
@@ -143,7 +143,7 @@ def _check_own(kind: str, options: Any, profile: str) -> None:
     """Refuse an image type's settings that are unknown, impossible, or not an image type's to have."""
     where = f"imageType {kind}"
     if not isinstance(options, Mapping):
-        raise InputError("E_SETTING_VALUE", where, f"its settings are {options!r}", "give a mapping, {} for none")
+        raise InputError("E_SETTING_VALUE", where, f"its settings are {shown(options)}", "give a mapping, {} for none")
     for name, value in renamed(read_options(kind, options)[1], where).items():
         if name not in OF_IMAGE_TYPE or OF_PROFILE.get(name, profile) != profile:
             fault = f"{theirs(name)} cannot be one image type's own (profile {profile})"
@@ -152,7 +152,7 @@ def _check_own(kind: str, options: Any, profile: str) -> None:
         try:
             if value is not None or name not in OPTIONAL:
                 RULES[name].read(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise refusal(f"{where}: {theirs(name)}", value, RULES[name].meaning) from None
 
 
@@ -168,7 +168,7 @@ def _check_features(asked: Mapping[str, Any]) -> None:
         if wanted is not None and (
             not isinstance(wanted, list | tuple) or not all(isinstance(item, str) for item in wanted)
         ):
-            raise InputError("E_SETTING_VALUE", f"featureClass {group}", f"{wanted!r}", "give a list of names")
+            raise InputError("E_SETTING_VALUE", f"featureClass {group}", shown(wanted), "give a list of names")
         known = [name.removeprefix(f"{group}_") for name in BY_NAME[group].all_names]
         for name in wanted or ():
             if equal := DROPPED.get(f"{group}_{name}"):

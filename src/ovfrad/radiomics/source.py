@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +69,13 @@ def sources_of(
 
     A label of None is the only one that the mask holds.
     """
-    if len(labels) == 0:
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise InputError("E_USAGE", "extract_many", f"labels are {labels!r}", "give a list, even of one")
+    if not (labels := list(labels)):
         raise InputError("E_USAGE", "extract_many", "no label is asked for", "name at least one")
+    for label in labels:
+        if label is not None and not _is_label(label):
+            raise InputError("E_MASK_LABEL", "label", f"{label!r} is no label", "give a whole number from 1 up")
     kinds = {_kind(image), _kind(mask)}
     if len(kinds) > 1:
         fault = f"image and mask are {' and '.join(sorted(kinds))}"
@@ -83,10 +89,16 @@ def sources_of(
     whole, stored, steps, place = _GRIDS[kind](image, mask, spacing)
     if stored.dtype.kind not in "biuf":
         raise InputError("E_MASK_KIND", "mask", f"its values are {stored.dtype}", "give labels, or an array of bool")
+    if stored.dtype == bool and len(labels) > 1:
+        raise InputError("E_MASK_LABEL", "mask", f"{len(labels)} labels of an array of bool", "give an array of labels")
     for label in labels:
         number, inside = _labelled(stored, label)
         name = "mask" if number is None else f"mask label {number}"
         yield number, Source(whole, inside, steps, name, place)
+
+
+def _is_label(given: Any) -> bool:
+    return isinstance(given, Real) and not isinstance(given, bool) and float(given) > 0 and float(given).is_integer()
 
 
 def _labelled(stored: np.ndarray, label: int | None) -> tuple[int | None, np.ndarray]:
@@ -123,6 +135,8 @@ def _listed(labels: list[int]) -> str:
 def _kind(given: Any) -> str:
     if isinstance(given, str | PathLike):
         return "paths"
+    if isinstance(given, np.ma.MaskedArray):
+        raise InputError("E_IMAGE_KIND", "extract", "a masked array", "fill it: its mask would be passed over")
     if isinstance(given, np.ndarray):
         return "arrays"
     if hasattr(given, "GetSpacing"):
@@ -155,10 +169,12 @@ Grid = tuple[np.ndarray, np.ndarray, tuple[float, float, float], Place | None]
 
 
 def _of_arrays(image: np.ndarray, mask: np.ndarray, spacing: Sequence[float] | None) -> Grid:
-    steps = (1.0, 1.0, 1.0) if spacing is None else tuple(map(float, spacing))
-    if len(steps) != 3:
-        raise InputError("E_SPACING", "spacing", f"{len(steps)} numbers", "give three, mm, in the order (k, j, i)")
-    return image, mask, (steps[0], steps[1], steps[2]), None
+    try:
+        k, j, i = (1.0, 1.0, 1.0) if spacing is None else map(float, spacing)
+    except (TypeError, ValueError):
+        fault = f"{spacing!r} is not three numbers"
+        raise InputError("E_SPACING", "spacing", fault, "give three, mm, in the order (k, j, i)") from None
+    return image, mask, (k, j, i), None
 
 
 def _of_simpleitk(image: Any, mask: Any, _spacing: None) -> Grid:

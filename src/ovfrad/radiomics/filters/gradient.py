@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ovfrad.radiomics.pixels import for_simpleitk
+
 
 def gradient_magnitude(
     image: np.ndarray, spacing: tuple[float, float, float], box: tuple[slice, slice, slice], *, use_spacing: bool = True
@@ -13,7 +15,7 @@ def gradient_magnitude(
     Parameters
     ----------
     image : ndarray, shape (k, j, i)
-        The whole image, of a type that SimpleITK knows.
+        The whole image.
     spacing : three floats
         Voxel size along (k, j, i), mm.
     box : three slices
@@ -31,7 +33,7 @@ def gradient_magnitude(
     bounds = [part.indices(size)[:2] for part, size in zip(box, image.shape, strict=True)]
     low = [max(start - 1, 0) for start, _ in bounds]
     around = image[tuple(slice(first, stop + 1) for first, (_, stop) in zip(low, bounds, strict=True))]
-    volume = SimpleITK.GetImageFromArray(np.ascontiguousarray(around))
+    volume = SimpleITK.GetImageFromArray(np.ascontiguousarray(for_simpleitk(around)))
     volume.SetSpacing([float(step) for step in spacing[::-1]])
     gradient = SimpleITK.GradientMagnitudeImageFilter()
     gradient.SetUseImageSpacing(use_spacing)

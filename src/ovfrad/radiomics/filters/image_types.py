@@ -135,6 +135,9 @@ def _wavelet(source: _Source, plane: _Plane, wavelet: str, level: int, start_lev
 
 def _pointwise(prefix: str, function: Callable[[np.ndarray, float], np.ndarray]) -> Callable[..., Iterator[Named]]:
     def make(source: _Source, plane: _Plane) -> Iterator[Named]:
+        if not np.isfinite(source.largest):
+            fault = f"it holds NaN or infinity, and {prefix} scales by the largest magnitude of the whole image"
+            raise InputError("E_NOT_FINITE", source.where, fault, "repair the image, or set preCrop")
         if source.largest == 0:
             fault = f"every voxel is 0, and {prefix} scales by the largest magnitude"
             raise InputError("E_IMAGE_ZERO", source.where, fault, "leave this image type out")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from ovfrad.errors import InputError
 from ovfrad.radiomics.filters.local_binary_pattern import METHODS, MOST_SAMPLES
 from ovfrad.radiomics.filters.wavelet import known_wavelets
+from ovfrad.radiomics.rules import NUMBERS, shown
 
 
 class Option(NamedTuple):
@@ -24,7 +25,12 @@ def _whole(value: Any, low: int, high: float = float("inf")) -> bool:
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < float("inf")
+    if isinstance(value, bool) or not isinstance(value, NUMBERS):
+        return False
+    try:
+        return 0 < float(value) < float("inf")
+    except OverflowError:
+        return False
 
 
 def _sigmas(value: Any) -> bool:
@@ -40,7 +46,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "wavelet": Option(
             "coif1",
             lambda value: value in known_wavelets(),
-            'one of pywt.wavelist(kind="discrete"), such as coif1 or haar',
+            WAVELETS,
         ),
         "level": Option(1, lambda value: _whole(value, 1), "a whole number from 1 up"),
         "start_level": Option(0, lambda value: _whole(value, 0), "a whole number from 0 up"),
@@ -85,6 +91,6 @@ def read_options(image_type: str, own: Mapping[str, Any] | None) -> tuple[dict[s
     for key, option in OPTIONS[image_type].items():
         used[key] = left.pop(key, option.default)
         if not option.holds(used[key]):
-            fault = f"{key} is missing" if used[key] is option.default else f"{key}: {used[key]!r}"
+            fault = f"{key} is missing" if used[key] is option.default else f"{key}: {shown(used[key])}"
             raise InputError("E_SETTING_VALUE", f"imageType {image_type}", fault, f"give {option.meaning}")
     return used, left

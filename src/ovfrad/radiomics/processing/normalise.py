@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ovfrad.errors import InputError
+from ovfrad.radiomics.filters.pointwise import largest_magnitude
+from ovfrad.radiomics.pixels import for_simpleitk
 
 if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
@@ -26,7 +28,9 @@ class Normalisation(NamedTuple):
 
     def apply(self, part: np.ndarray) -> np.ndarray:
         """Normalise a part of the image; float64, as SimpleITK gives for every pixel type."""
-        scores = (part - np.float64(self.mean)) * (1 / self.sd)  # SimpleITK multiplies: the last bit can pick a bin
+        scores = np.subtract(part, self.mean, dtype=np.float64) * (
+            1 / self.sd
+        )  # SimpleITK multiplies: the last bit can pick a bin
         if self.outliers is not None:
             np.clip(scores, -self.outliers, self.outliers, out=scores)
         scores *= self.scale
@@ -57,9 +61,10 @@ def _moments(image: np.ndarray) -> tuple[float, float]:
     """Mean and SD (N - 1) of all voxels, to SimpleITK's last bit.
 
     Of whole numbers the sums are exact, taken slice by slice: a float64 copy of a CT would be four times the CT.
+    Larger ones than a CT has, whose squares might not fit 64 bits in sum, are left to SimpleITK.
     """
     n = image.size
-    if image.dtype.kind in "biu":
+    if image.dtype.kind in "biu" and largest_magnitude(image) ** 2 * image[0].size < 2**63:
         planes = (plane.astype(np.int64) for plane in image)
         sums = [(int(plane.sum()), int(np.square(plane).sum())) for plane in planes]
         total, squares = (sum(column) for column in zip(*sums, strict=True))
@@ -67,5 +72,5 @@ def _moments(image: np.ndarray) -> tuple[float, float]:
     import SimpleITK
 
     filled = SimpleITK.StatisticsImageFilter()
-    filled.Execute(SimpleITK.GetImageFromArray(np.asarray(image, image.dtype.newbyteorder("="))))
+    filled.Execute(SimpleITK.GetImageFromArray(for_simpleitk(image)))
     return float(filled.GetMean()), float(filled.GetSigma())

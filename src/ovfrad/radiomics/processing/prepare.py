@@ -73,12 +73,13 @@ def prepare(
     Raises
     ------
     InputError
-        E_GRID, E_SPACING, E_MASK_EMPTY, E_ROI_TOO_SMALL, E_NOT_FINITE, E_IMAGE_CONSTANT, E_INTERPOLATOR.
+        E_GRID, E_IMAGE_KIND, E_SPACING, E_MASK_EMPTY, E_ROI_TOO_SMALL, E_NOT_FINITE, E_IMAGE_CONSTANT, E_INTERPOLATOR.
     """
     check_grid(image, mask, spacing, where)
     region = mask.astype(bool, copy=False)
+    box = require_box(region, where)
     scores = normalisation(image, settings, where)
-    source = Source(image, region, require_box(region, where), spacing, scores, place or Place(), where)
+    source = Source(image, region, box, spacing, scores, place or Place(), where)
     image, region, spacing, after = _resample_or_crop(source, settings)
     check_region(region, settings, where, after)
     if settings.resegment_range is None and settings.outlier_sigma is None:

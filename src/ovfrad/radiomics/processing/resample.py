@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ovfrad.radiomics.pixels import for_simpleitk
 from ovfrad.radiomics.processing.checks import Box, require_finite
 from ovfrad.radiomics.processing.source import Place, Resampled, Source, Three
 
@@ -117,12 +118,10 @@ def _needed(grid: Grid, shape: tuple[int, ...], spacing: np.ndarray) -> Box:
 
 
 def _volume(array: np.ndarray, spacing: np.ndarray, place: Place) -> Any:
-    """SimpleITK's image of an array; it has neither truth values nor float16, nor another machine's byte order."""
+    """SimpleITK's image of an array."""
     import SimpleITK
 
-    substitutes: dict[str, type] = {"bool": np.uint8, "float16": np.float32}
-    dtype = substitutes.get(array.dtype.name, array.dtype.newbyteorder("="))
-    volume = SimpleITK.GetImageFromArray(np.asarray(array, dtype=dtype))
+    volume = SimpleITK.GetImageFromArray(for_simpleitk(array))
     volume.SetSpacing(spacing.tolist())
     volume.SetOrigin(place.origin)
     volume.SetDirection(place.direction)

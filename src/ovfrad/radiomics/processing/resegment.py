@@ -74,9 +74,15 @@ def resegment(image: np.ndarray, mask: np.ndarray, settings: Settings, where: st
     Raises
     ------
     InputError
-        E_MASK_EMPTY where no voxel stays, E_ROI_TOO_SMALL where one does.
+        E_MASK_EMPTY where no voxel stays, E_ROI_TOO_SMALL where one does. E_NOT_FINITE where thresholds depend on
+        voxels that are NaN or infinity; those that a range in the unit of the image leaves out do no harm.
     """
     values = image[mask]
+    if settings.outlier_sigma is not None or settings.resegment_mode != "absolute":
+        faulty = int(np.count_nonzero(~np.isfinite(values)))
+        if faulty:
+            fault = f"{faulty} voxels inside the mask are not finite, so its mean, SD and maximum are not"
+            raise InputError("E_NOT_FINITE", where, fault, "repair the image or leave these voxels out of the mask")
     low, high = thresholds(values, settings)
     stays = (values >= low) & (values <= high)
     count = int(np.count_nonzero(stays))
