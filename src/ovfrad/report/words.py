@@ -65,9 +65,17 @@ def feature_name(name: str) -> str:
 
     >>> feature_name("original_glcm_ClusterShade"), feature_name("deep_random_0012"), feature_name("pc_03")
     ('glcm ClusterShade', 'deep random 0012', 'deep component 03')
+    >>> feature_name("log-sigma-3-0-mm-3D_ngtdm_Contrast"), feature_name("wavelet-LLH_glcm_Idn")
+    ('LoG 3 mm ngtdm Contrast', 'wavelet-LLH glcm Idn')
     """
     name = re.sub(r"^pc_", "deep component ", name)
-    return name.removeprefix("original_").replace("_", " ")
+    plain = re.sub(r"^log-sigma-(\d+)-(\d+)-mm-3D_", _scale, name.removeprefix("original_"))
+    return plain.replace("_", " ")
+
+
+def _scale(found: re.Match[str]) -> str:
+    whole, part = found.groups()
+    return f"LoG {whole}{'' if part == '0' else '.' + part} mm_"
 
 
 def known(value: Any) -> TypeGuard[float]:

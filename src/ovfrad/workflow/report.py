@@ -29,7 +29,6 @@ from ovfrad.workflow.folder import Progress, RunFolder
 NOT_YET = (
     "Web page with viewer (I3), DICOM SEG, RTSTRUCT and SR (I4), validation of a bundle at another centre (I5)",
     "Fine-tuning of the network (D3) and attribution by Grad-CAM or relevance propagation (D7)",
-    "LoG, wavelet and the other filtered images, 2-D shape (C1); the IBSI profile's configurations (C2)",
     "The effect of one step at a time (--effects); permutation comparison of arms (F3)",
     "Multinomial, ordinal and Cox LASSO (E4)",
     "A warning on whole-vertebra masks beyond their volume (B6); agreement of the readers' classes (A3)",
