@@ -53,7 +53,10 @@ def test_images_come_in_the_order_asked_for_with_the_settings_that_are_no_filter
         ({"Gradient": {"gradientUseSpacing": 1}}, "imageType Gradient: gradientUseSpacing: 1; give true or false"),
         ({"LBP2D": {"lbp2DSamples": 32}}, "imageType LBP2D: lbp2DSamples: 32; give a whole number from 1 to 31"),
         ({"LBP2D": {"lbp2DMethod": "riu2"}}, "imageType LBP2D: lbp2DMethod: 'riu2'; give one of default, ror, "),
-        ({"LBP2D": {"lbp2DRadius": 0}}, "imageType LBP2D: lbp2DRadius: 0; give a number above 0, voxels"),
+        (
+            {"LBP2D": {"lbp2DRadius": 0}},
+            "imageType LBP2D: lbp2DRadius: 0; give a number above 0 and up to 1000, voxels",
+        ),
         ({"Square": {"force2Ddimension": 3}}, "imageType Square: force2Ddimension: 3; give 0, 1 or 2"),
     ],
 )

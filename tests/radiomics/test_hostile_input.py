@@ -68,6 +68,46 @@ def test_an_infinity_far_away_does_not_turn_a_filter_into_zeros(case):
     assert near["square_firstorder_Maximum"] > 0
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(("kind", "own"), [("LoG", {"sigma": [1.0]}), ("Wavelet", {})])
+def test_a_filter_that_spreads_nan_is_named(case, kind, own, value):
+    image, mask = case
+    image[1, 1, 1] = value
+    found = refusal(extract, image, mask, {"imageType": {kind: own}})
+    assert found.startswith("E_NOT_FINITE mask: ") and found.endswith(
+        " inside the mask are not finite; the filter spreads NaN and infinity from other places: repair the image, "
+        "or set preCrop"
+    )
+    assert f" voxels of {kind.lower()}-" in found
+
+
+def test_intensities_whose_powers_overflow_are_refused(case):
+    image, mask = case
+    assert refusal(extract, image * 1e150, mask, Settings(bin_count=8)).startswith("E_INTENSITY mask: ")
+    assert np.isfinite(extract(image * 1e57, mask, Settings(bin_count=8))).all()
+    assert refusal(Settings, voxel_array_shift=1e200).startswith("E_SETTING_VALUE voxelArrayShift: ")
+    assert Settings(voxel_array_shift=-300).voxel_array_shift == -300
+
+
+@pytest.mark.parametrize("profile", ["pyradiomics", "ibsi"])
+def test_more_new_voxels_than_memory_holds_are_refused(case, profile):
+    asked = {"setting": {"profile": profile, "resampledPixelSpacing": [1e-4, 1e-4, 1e-4], "interpolator": "sitkLinear"}}
+    assert refusal(extract, *case, asked).startswith("E_RESAMPLE_SIZE mask: resampled to 0.0001 x 0.0001 x 0.0001 mm ")
+    asked["setting"] |= {"resampledPixelSpacing": [0, 0, 1], "padDistance": 10**9}
+    assert np.isfinite(extract(*case, asked)).all()
+
+
+@pytest.mark.parametrize("aggregation", ["2D_avg", "2_5D_comb", "3D_avg"])
+def test_tones_of_lone_voxels_are_refused_under_ibsi(case, aggregation):
+    image, mask = case
+    mask[:] = False
+    mask[1, 1, 1] = mask[4, 4, 4] = True
+    asked = Settings(profile="ibsi", aggregation=aggregation, features={"ngtdm": None})
+    assert refusal(extract, image, mask, asked) == (
+        "E_ROI_SCATTERED mask: no two of the mask's 2 voxels are neighbours; textures need a connected region"
+    )
+
+
 @pytest.mark.parametrize(
     "setting",
     [{"profile": "ibsi", "outlierSigma": 1}, {"resegmentRange": [-1, 1], "resegmentMode": "sigma"}],

@@ -23,7 +23,7 @@ from ovfrad.radiomics.settings import Settings, renamed
 from ovfrad.radiomics.shape import Form, shape
 from ovfrad.radiomics.shape2d import Outline, shape2d
 from ovfrad.radiomics.source import AnyImage, Source, source_of, sources_of
-from ovfrad.radiomics.texture import Texture, cooccurrence, neighbourhood, run_lengths, zone_sizes
+from ovfrad.radiomics.texture import SCATTERED, Texture, cooccurrence, neighbourhood, run_lengths, zone_sizes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +250,7 @@ def _of_image(
     if not any(wanted.get(group.name) for group in OF_IMAGE):
         return {}
     found = sample(
-        region, inside, settings.bin_width, settings.bin_count, _start(prefix, inside, region, settings), where
+        region, inside, settings.bin_width, settings.bin_count, _start(prefix, inside, region, settings), where, prefix
     )
     if prefix == "original" and settings.bins is not None:
         _check_bins(int(found.grey[-1]), settings, where)
@@ -277,6 +277,9 @@ def _inputs(
         inputs["glszm"] = zone_sizes(found, texture)
     if wanted.get("gldm") or wanted.get("ngtdm"):
         inputs["gldm"], inputs["ngtdm"] = neighbourhood(found, texture)
+        if wanted.get("ngtdm") and not inputs["ngtdm"]:
+            fault = f"no two of the mask's {found.values.size} voxels are neighbours"
+            raise InputError("E_ROI_SCATTERED", where, fault, SCATTERED)
     return [(BY_NAME[name], inputs[name]) for name in wanted if wanted[name] and name in inputs]
 
 

@@ -15,6 +15,8 @@ from ovfrad.radiomics.discretise import MOST_LEVELS, grey_levels
 Step = tuple[int, int, int]
 """From a voxel to another, in voxels (k, j, i)."""
 Box = tuple[slice, slice, slice]
+LARGEST = 1e60
+"""Intensities from here on are refused: features sum fourth powers."""
 
 
 def half_directions(distances: Sequence[int] = (1,), flat_axis: int | None = None) -> tuple[Step, ...]:
@@ -172,6 +174,21 @@ def make_region(
     return Region(padded, (float(spacing[0]), float(spacing[1]), float(spacing[2])), box, distances, flat_axis)
 
 
+def _check(values: np.ndarray, where: str, image_name: str) -> None:
+    """Refuse NaN, infinity, and intensities (n_voxels,) whose fourth power cannot be summed."""
+    if (np.abs(values) < LARGEST).all():
+        return
+    faulty = int((~np.isfinite(values)).sum())
+    if faulty == 0:
+        fault = f"intensities of {image_name} up to {np.abs(values).max():.3g} are too large to compute with"
+        raise InputError("E_INTENSITY", where, fault, f"scale the image to below {LARGEST:g}")
+    fault, remedy = f"{faulty} voxels inside the mask", "repair the image or leave these voxels out of the mask"
+    if image_name != "original":
+        fault = f"{faulty} voxels of {image_name} inside the mask"
+        remedy = "the filter spreads NaN and infinity from other places: repair the image, or set preCrop"
+    raise InputError("E_NOT_FINITE", where, f"{fault} are not finite", remedy)
+
+
 def sample(
     region: Region,
     image: np.ndarray,
@@ -179,13 +196,15 @@ def sample(
     bin_count: int | None = None,
     start: float | None = None,
     where: str = "mask",
+    image_name: str = "original",
 ) -> Sample:
-    """Take a region's values from an image (k, j, i) cropped to `region.box`, and discretise them."""
+    """Take a region's values from an image (k, j, i) cropped to `region.box`, and discretise them.
+
+    `image_name` is the prefix of the features, for messages.
+    """
     stored = np.ascontiguousarray(image).ravel().take(region.places)
     values = stored.astype(np.float64)
-    if not np.isfinite(values).all():
-        fault = f"{int((~np.isfinite(values)).sum())} voxels inside the mask are not finite"
-        raise InputError("E_NOT_FINITE", where, fault, "repair the image or leave these voxels out of the mask")
+    _check(values, where, image_name)
     # numpy divides the range of a single-precision image in single precision, and PyRadiomics with it
     binned = stored if stored.dtype.newbyteorder("=") == np.float32 and bin_count is not None else values
     found = Sample(region, values, grey_levels(binned, bin_width, bin_count, start))

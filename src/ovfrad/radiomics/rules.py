@@ -156,7 +156,7 @@ RULES: dict[str, Rule] = {
     "weighting_norm": _one_of(*WEIGHTINGS),
     "symmetrical_glcm": TRUTH,
     "gldm_a": _number(0, whole=True),
-    "voxel_array_shift": Rule(lambda value: _number(-1e300).read(value), "a number"),
+    "voxel_array_shift": Rule(lambda value: -_number(-1e60).read(-_number(-1e60).read(value)), "a number"),
     "aggregation": Rule(
         lambda value: _one_of(*AGGREGATIONS).read(str(value).replace(".", "_")), f"one of {', '.join(AGGREGATIONS)}"
     ),

@@ -119,7 +119,8 @@ def _original(source: _Source, plane: _Plane) -> Iterator[Named]:
 def _laplacian(source: _Source, plane: _Plane, sigma: list[float]) -> Iterator[Named]:
     from ovfrad.radiomics.filters.laplacian import laplacians_of_gaussian
 
-    found = laplacians_of_gaussian(source.image, source.spacing, [float(value) for value in sigma], source.box)
+    with np.errstate(invalid="ignore"):  # an infinity gives NaN, which is refused where it reaches the region
+        found = laplacians_of_gaussian(source.image, source.spacing, [float(value) for value in sigma], source.box)
     for value in sigma:
         if float(value) in found:  # one that is too wide for the image is left out, with a warning
             yield f"log-sigma-{str(value).replace('.', '-')}-mm-3D", found[float(value)].astype(np.float32)  # as ITK

@@ -39,6 +39,9 @@ def _sigmas(value: Any) -> bool:
 
 WAVELETS = 'one of pywt.wavelist(kind="discrete"), such as coif1 or haar'
 
+WIDEST = 1000
+"""Largest radius of LBP2D, voxels: wider than any slice, and what lies beyond a slice is held in memory as zeros."""
+
 OPTIONS: dict[str, dict[str, Option]] = {
     "Original": {},
     "LoG": {"sigma": Option((), _sigmas, "a list of widths above 0, mm, such as [1.0, 2.0]")},
@@ -57,7 +60,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
     "Exponential": {},
     "Gradient": {"gradientUseSpacing": Option(True, lambda value: isinstance(value, bool), "true or false")},
     "LBP2D": {
-        "lbp2DRadius": Option(1, _positive, "a number above 0, voxels"),
+        "lbp2DRadius": Option(
+            1, lambda value: _positive(value) and value <= WIDEST, f"a number above 0 and up to {WIDEST}, voxels"
+        ),
         "lbp2DSamples": Option(
             8, lambda value: _whole(value, 1, MOST_SAMPLES), f"a whole number from 1 to {MOST_SAMPLES}"
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ovfrad.errors import InputError
 from ovfrad.radiomics.processing.checks import Box, check_grid, check_region, grown, require_box
 from ovfrad.radiomics.processing.ibsi import interpolate_region
 from ovfrad.radiomics.processing.normalise import normalisation
@@ -16,6 +17,9 @@ from ovfrad.radiomics.processing.source import Place, Source, Three
 
 if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
+
+MOST_VOXELS = 2**30
+"""Most voxels to resample to: 8 GB in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,8 @@ def prepare(
     Raises
     ------
     InputError
-        E_GRID, E_IMAGE_KIND, E_SPACING, E_MASK_EMPTY, E_ROI_TOO_SMALL, E_NOT_FINITE, E_IMAGE_CONSTANT, E_INTERPOLATOR.
+        E_GRID, E_IMAGE_KIND, E_SPACING, E_MASK_EMPTY, E_ROI_TOO_SMALL, E_NOT_FINITE, E_IMAGE_CONSTANT, E_INTERPOLATOR,
+        E_RESAMPLE_SIZE.
     """
     check_grid(image, mask, spacing, where)
     region = mask.astype(bool, copy=False)
@@ -92,6 +97,7 @@ def prepare(
 def _resample_or_crop(source: Source, settings: Settings) -> tuple[np.ndarray, np.ndarray, Three, str]:
     """Image, mask, spacing (k, j, i), and what was done in words for an error."""
     if settings.resampled_pixel_spacing is not None and settings.interpolator is not None:
+        _check_size(source, settings)
         done = (interpolate_region if settings.profile == "ibsi" else resample)(source, settings)
         if done is not None:
             size = " x ".join(f"{step:g}" for step in reversed(done.spacing))
@@ -101,6 +107,19 @@ def _resample_or_crop(source: Source, settings: Settings) -> tuple[np.ndarray, n
     # PyRadiomics crops too where it was asked to resample to the spacing there is.
     part = grown(source.box, settings.pad_distance, source.image.shape)
     return source.at(part), source.mask[part], source.spacing, ""
+
+
+def _check_size(source: Source, settings: Settings) -> None:
+    """Refuse new voxels that are too many to hold, as where micrometres or a factor were meant."""
+    count = 1.0
+    steps = zip(source.spacing, reversed(settings.resampled_pixel_spacing or ()), strict=True)
+    for side, n, (old, new) in zip(source.box, source.image.shape, steps, strict=True):
+        ratio = old / new if new > 0 else 1.0
+        count *= min((side.stop - side.start) * ratio + 2 * settings.pad_distance, n * ratio + 1)
+    if count > MOST_VOXELS:
+        size = " x ".join(f"{step:g}" for step in settings.resampled_pixel_spacing or ())
+        fault = f"resampled to {size} mm (x, y, z) the region and its surroundings are {count:.2g} voxels"
+        raise InputError("E_RESAMPLE_SIZE", source.where, fault, "choose larger voxels, or a smaller padDistance")
 
 
 def _shape_mask(region: np.ndarray, narrowed: np.ndarray, box: Box, settings: Settings) -> np.ndarray:
