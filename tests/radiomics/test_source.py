@@ -270,3 +270,9 @@ def test_a_dicom_series_gives_the_same_numbers_as_its_arrays(shared):
     )
     assert found.to_dict() == extract(roi).to_dict()
     assert found.name == "segmentation.nii.gz label 32"
+
+
+def test_a_label_asked_for_twice_is_refused():
+    image = np.arange(64.0).reshape(4, 4, 4)
+    with pytest.raises(InputError, match="E_MASK_LABEL labels: 1 is asked for more than once; name each once"):
+        extract_many(image, (image > 20).astype(int), [1, 1])

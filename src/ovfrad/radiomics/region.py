@@ -10,11 +10,11 @@ from itertools import product
 import numpy as np
 
 from ovfrad.errors import InputError
+from ovfrad.radiomics.box import Box, require_box
 from ovfrad.radiomics.discretise import MOST_LEVELS, grey_levels
 
 Step = tuple[int, int, int]
 """From a voxel to another, in voxels (k, j, i)."""
-Box = tuple[slice, slice, slice]
 LARGEST = 1e60
 """Intensities from here on are refused: features sum fourth powers."""
 
@@ -148,17 +148,6 @@ class Sample:
         return lay_out(self.levels, rank_of, self.region.voxels, self.region.mask.size)
 
 
-def bounding_box(mask: np.ndarray, where: str = "mask") -> Box:
-    """Smallest box (k, j, i) that holds the mask."""
-    spans = []
-    for axis in range(3):
-        along = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        if along.size == 0:
-            raise InputError("E_MASK_EMPTY", where, "the mask has no voxel", "give a mask with the vertebra in it")
-        spans.append(slice(int(along[0]), int(along[-1]) + 1))
-    return spans[0], spans[1], spans[2]
-
-
 def make_region(
     mask: np.ndarray,
     spacing: Sequence[float],
@@ -167,9 +156,7 @@ def make_region(
     where: str = "mask",
 ) -> Region:
     """Crop a mask (k, j, i) to its bounding box; `where` names the case in an error."""
-    if len(spacing) != 3 or not all(np.isfinite(spacing)) or min(spacing) <= 0:
-        raise InputError("E_SPACING", where, f"spacing {spacing} mm", "give three positive numbers (k, j, i)")
-    box = bounding_box(mask, where)
+    box = require_box(mask, where)
     padded = np.pad(mask[box], max(distances))
     return Region(padded, (float(spacing[0]), float(spacing[1]), float(spacing[2])), box, distances, flat_axis)
 

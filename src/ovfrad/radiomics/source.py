@@ -76,6 +76,9 @@ def sources_of(
     for label in labels:
         if label is not None and not _is_label(label):
             raise InputError("E_MASK_LABEL", "label", f"{label!r} is no label", "give a whole number from 1 up")
+    if twice := {label for label in labels if labels.count(label) > 1}:
+        fault = f"{', '.join(map(str, twice))} {'are' if len(twice) > 1 else 'is'} asked for more than once"
+        raise InputError("E_MASK_LABEL", "labels", fault, "name each once")
     kinds = {_kind(image), _kind(mask)}
     if len(kinds) > 1:
         fault = f"image and mask are {' and '.join(sorted(kinds))}"

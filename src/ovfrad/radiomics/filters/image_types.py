@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ovfrad.errors import InputError, warn
+from ovfrad.radiomics.box import Box
 from ovfrad.radiomics.filters import pointwise
 from ovfrad.radiomics.filters.options import read_options
 
-Box = tuple[slice, slice, slice]
 Named = tuple[str, np.ndarray]
 
 

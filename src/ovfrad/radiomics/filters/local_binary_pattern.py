@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ovfrad.errors import InputError
-
-Box = tuple[slice, slice, slice]
+from ovfrad.radiomics.box import Box
 
 SLICE_AXES = ((0, 1, 2), (1, 0, 2), (2, 1, 0))
 """For each axis across slices: that axis, and those of a slice's rows and columns; PyRadiomics swaps axis 0 with it."""

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ovfrad.errors import InputError
+from ovfrad.radiomics.box import Box
 
-Box = tuple[slice, slice, slice]
 Range = tuple[int, int]
 
 

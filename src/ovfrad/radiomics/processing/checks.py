@@ -1,4 +1,4 @@
-"""Where the region lies, and whether it is one that features can be computed from."""
+"""Whether the region is one that features can be computed from."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ovfrad.errors import InputError
+from ovfrad.radiomics.box import Box, require_box
 
 if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
-
-Box = tuple[slice, slice, slice]
 
 
 def check_grid(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], where: str) -> None:
@@ -31,41 +30,6 @@ def require_finite(part: np.ndarray, where: str) -> None:
     if count:
         fault = f"{count} voxels round the mask are not finite, which a spline interpolation spreads"
         raise InputError("E_NOT_FINITE", where, fault, "repair the image or choose the interpolator sitkLinear")
-
-
-def find_box(mask: np.ndarray) -> Box | None:
-    """Smallest box (k, j, i) that holds a mask; None where the mask is empty.
-
-    Each axis is searched within the spans found before it, so that a large volume is read once.
-
-    >>> mask = np.zeros((4, 5, 6), bool)
-    >>> mask[1:3, 2, 3:6] = True
-    >>> find_box(mask)
-    (slice(1, 3, None), slice(2, 3, None), slice(3, 6, None))
-    """
-    box: list[slice] = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        along = np.flatnonzero(mask[tuple(box)].any(axis=others))
-        if along.size == 0:
-            return None
-        box.append(slice(int(along[0]), int(along[-1]) + 1))
-    return box[0], box[1], box[2]
-
-
-def grown(box: Box, voxels: int, shape: tuple[int, ...]) -> Box:
-    """The box with `voxels` more on every side, as far as the image goes."""
-    wider = [slice(max(side.start - voxels, 0), min(side.stop + voxels, n)) for side, n in zip(box, shape, strict=True)]
-    return wider[0], wider[1], wider[2]
-
-
-def require_box(mask: np.ndarray, where: str, after: str = "") -> Box:
-    """Box of the mask; E_MASK_EMPTY where it has none, `after` (" after resampling") saying what emptied it."""
-    box = find_box(mask)
-    if box is None:
-        remedy = "use smaller voxels" if after else "give a mask with the region in it"
-        raise InputError("E_MASK_EMPTY", where, f"the mask has no voxel{after}", remedy)
-    return box
 
 
 def check_region(mask: np.ndarray, settings: Settings, where: str, after: str = "") -> Box:

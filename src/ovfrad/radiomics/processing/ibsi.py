@@ -13,7 +13,7 @@ import numpy as np
 
 from ovfrad.errors import InputError
 from ovfrad.radiomics.processing.checks import require_finite
-from ovfrad.radiomics.processing.source import Resampled, Source
+from ovfrad.radiomics.processing.source import Given, Resampled
 
 if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
@@ -61,7 +61,7 @@ def centred_axis(n: int, spacing: float, wanted: float) -> Axis:
     return Axis(np.round(first + step * np.arange(count), 9), wanted, False)
 
 
-def interpolate_region(source: Source, settings: Settings) -> Resampled | None:
+def interpolate_region(source: Given, settings: Settings) -> Resampled | None:
     """Image and mask on IBSI's grid, cropped to the region and `settings.pad_distance` new voxels round it.
 
     The values do not depend on how much is cropped. Beyond the edge of the image its outermost voxels are repeated

@@ -28,9 +28,8 @@ class Normalisation(NamedTuple):
 
     def apply(self, part: np.ndarray) -> np.ndarray:
         """Normalise a part of the image; float64, as SimpleITK gives for every pixel type."""
-        scores = np.subtract(part, self.mean, dtype=np.float64) * (
-            1 / self.sd
-        )  # SimpleITK multiplies: the last bit can pick a bin
+        scores = np.subtract(part, self.mean, dtype=np.float64)
+        scores *= 1 / self.sd  # SimpleITK multiplies: the last bit can pick a bin
         if self.outliers is not None:
             np.clip(scores, -self.outliers, self.outliers, out=scores)
         scores *= self.scale

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ovfrad.errors import InputError
-from ovfrad.radiomics.processing.checks import Box, check_grid, check_region, grown, require_box
+from ovfrad.radiomics.box import Box, grown, require_box
+from ovfrad.radiomics.processing.checks import check_grid, check_region
 from ovfrad.radiomics.processing.ibsi import interpolate_region
 from ovfrad.radiomics.processing.normalise import normalisation
 from ovfrad.radiomics.processing.resample import resample
 from ovfrad.radiomics.processing.resegment import resegment
-from ovfrad.radiomics.processing.source import Place, Source, Three
+from ovfrad.radiomics.processing.source import Given, Place, Three
 
 if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
@@ -84,7 +85,7 @@ def prepare(
     region = mask.astype(bool, copy=False)
     box = require_box(region, where)
     scores = normalisation(image, settings, where)
-    source = Source(image, region, box, spacing, scores, place or Place(), where)
+    source = Given(image, region, box, spacing, scores, place or Place(), where)
     image, region, spacing, after = _resample_or_crop(source, settings)
     check_region(region, settings, where, after)
     if settings.resegment_range is None and settings.outlier_sigma is None:
@@ -94,7 +95,7 @@ def prepare(
     return Prepared(image, narrowed, _shape_mask(region, narrowed, box, settings), spacing)
 
 
-def _resample_or_crop(source: Source, settings: Settings) -> tuple[np.ndarray, np.ndarray, Three, str]:
+def _resample_or_crop(source: Given, settings: Settings) -> tuple[np.ndarray, np.ndarray, Three, str]:
     """Image, mask, spacing (k, j, i), and what was done in words for an error."""
     if settings.resampled_pixel_spacing is not None and settings.interpolator is not None:
         _check_size(source, settings)
@@ -109,7 +110,7 @@ def _resample_or_crop(source: Source, settings: Settings) -> tuple[np.ndarray, n
     return source.at(part), source.mask[part], source.spacing, ""
 
 
-def _check_size(source: Source, settings: Settings) -> None:
+def _check_size(source: Given, settings: Settings) -> None:
     """Refuse new voxels that are too many to hold, as where micrometres or a factor were meant."""
     count = 1.0
     steps = zip(source.spacing, reversed(settings.resampled_pixel_spacing or ()), strict=True)

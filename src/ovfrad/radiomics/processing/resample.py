@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ovfrad.radiomics.box import Box
 from ovfrad.radiomics.pixels import for_simpleitk
-from ovfrad.radiomics.processing.checks import Box, require_finite
-from ovfrad.radiomics.processing.source import Place, Resampled, Source, Three
+from ovfrad.radiomics.processing.checks import require_finite
+from ovfrad.radiomics.processing.source import Given, Place, Resampled, Three
 
 if TYPE_CHECKING:
     from ovfrad.radiomics.settings import Settings
@@ -70,7 +71,7 @@ def corner_grid(box: Box, shape: tuple[int, ...], spacing: np.ndarray, target: n
     return Grid((highest - lowest + 1).astype(int), target, first)
 
 
-def resample(source: Source, settings: Settings) -> Resampled | None:
+def resample(source: Given, settings: Settings) -> Resampled | None:
     """Interpolate image and mask at `settings.resampled_pixel_spacing`; None where that is their spacing already.
 
     The image by SimpleITK's `settings.interpolator`, of the dtype it had (whole numbers are truncated towards zero,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ovfrad.radiomics.processing.checks import Box
+from ovfrad.radiomics.box import Box
 from ovfrad.radiomics.processing.normalise import Normalisation
 
 Three = tuple[float, float, float]
@@ -24,7 +24,7 @@ class Place(NamedTuple):
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
-class Source(NamedTuple):
+class Given(NamedTuple):
     """An image and the region in it.
 
     Attributes
