@@ -11,7 +11,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from ovfrad.imaging.volume import GRID_TOLERANCE, Volume
+from ovfrad.imaging.volume import GRID_TOLERANCE, Grid, Volume
 
 Box = tuple[slice, slice, slice]
 """Slices of an array (k, j, i)."""
@@ -76,17 +76,18 @@ def _numbers(values: tuple[float, ...] | NDArray[np.float64], form: str = ".4g")
     return " x ".join(f"{v:{form}}" for v in values)
 
 
-def grid_fault(volume: Volume, reference: Volume) -> str | None:
+def grid_fault(volume: Volume | Grid, reference: Grid) -> str | None:
     """In words, how the grid of `volume` differs from that of `reference`; None when they are one grid.
 
     Both have the same axis order (`matched` brings them there); the tolerance is `GRID_TOLERANCE`.
 
     >>> grid = np.diag([1.0, 1.0, 3.0, 1.0])
     >>> moved = grid.copy(); moved[2, 3] = 3.0
-    >>> grid_fault(Volume(np.zeros((4, 5, 6)), moved), Volume(np.zeros((4, 5, 6)), grid))
+    >>> grid_fault(Grid((4, 5, 6), moved), Grid((4, 5, 6), grid))
     "origin is 3.0 mm off the CT's along z"
     """
-    size, wanted = volume.array.shape[::-1], reference.array.shape[::-1]
+    shape = volume.array.shape if isinstance(volume, Volume) else volume.shape
+    size, wanted = shape[::-1], reference.shape[::-1]
     if size != wanted:
         return f"has {_numbers(size, 'd')} voxels, the CT {_numbers(wanted, 'd')}"
     if grid_distance(wanted, reference.affine, volume.affine) <= GRID_TOLERANCE:
@@ -108,7 +109,7 @@ def _small(far: float, axis: str) -> str:
     return f"origin is {far:.2g} mm off the CT's along {axis}"
 
 
-def matched(volume: Volume, reference: Volume) -> Volume:
+def matched(volume: Volume, reference: Grid) -> Volume:
     """`volume` with its axes in the order of those of `reference` (nearest; the grids may still differ)."""
     return turned(volume, nearest_turn(volume.direction, reference.direction))
 

@@ -20,7 +20,7 @@ from ovfrad.imaging._source import Source
 from ovfrad.imaging.flags import doubts
 from ovfrad.imaging.geometry import Box, box_affine, crop, grid_fault, mask_box, matched
 from ovfrad.imaging.plausibility import check_ct, check_region, labels_of
-from ovfrad.imaging.volume import Roi, Volume
+from ovfrad.imaging.volume import Grid, Roi, Volume
 
 if TYPE_CHECKING:
     from ovfrad.study.settings import Imaging
@@ -323,7 +323,7 @@ def _no_ct(source: Source, image: NDArray[Any]) -> tuple[Note, ...]:
 def _on_grid(mask: Path, source: Source) -> tuple[Volume, tuple[Note, ...]]:
     """Labels of a mask file on the axes of a CT; refused where the grids differ."""
     labels, notes = _label_map(mask)
-    grid = Volume(np.broadcast_to(np.uint8(0), source.shape), source.affine)
+    grid = Grid(source.shape, source.affine)
     labels = matched(labels, grid)
     if fault := grid_fault(labels, grid):
         raise InputError("E_MASK_GRID", mask, fault, "resample the mask onto the CT or export it again")

@@ -18,8 +18,52 @@ GRID_TOLERANCE = 0.01
 """Voxels by which two grids may differ and still count as one (METHODS B2): headers round, resampling shifts more."""
 
 
+class _Axes:
+    """Spacing and directions as an affine gives them."""
+
+    affine: NDArray[np.float64]
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxel centres along (i, j, k), mm."""
+        i, j, k = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return float(i), float(j), float(k)
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Centre of voxel (0, 0, 0), LPS mm."""
+        x, y, z = self.affine[:3, 3]
+        return float(x), float(y), float(z)
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """Unit vectors of the axes (i, j, k) as columns, LPS; shape (3, 3)."""
+        return self.affine[:3, :3] / np.asarray(self.spacing)
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of one voxel, mm^3."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+
 @dataclass(frozen=True, eq=False)
-class Volume:
+class Grid(_Axes):
+    """Places of the voxels of an image, known before any of them is read.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (k, j, i).
+    affine : ndarray, shape (4, 4)
+        (i, j, k, 1) -> (x, y, z, 1), LPS mm.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Volume(_Axes):
     """A three-dimensional image on a regular grid.
 
     Parameters
@@ -55,26 +99,10 @@ class Volume:
         object.__setattr__(self, "affine", affine)
 
     @property
-    def spacing(self) -> tuple[float, float, float]:
-        """Distance of neighbouring voxel centres along (i, j, k), mm."""
-        i, j, k = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
-        return float(i), float(j), float(k)
-
-    @property
-    def origin(self) -> tuple[float, float, float]:
-        """Centre of voxel (0, 0, 0), LPS mm."""
-        x, y, z = self.affine[:3, 3]
-        return float(x), float(y), float(z)
-
-    @property
-    def direction(self) -> NDArray[np.float64]:
-        """Unit vectors of the axes (i, j, k) as columns, LPS; shape (3, 3)."""
-        return self.affine[:3, :3] / np.asarray(self.spacing)
-
-    @property
-    def voxel_mm3(self) -> float:
-        """Volume of one voxel, mm^3."""
-        return float(abs(np.linalg.det(self.affine[:3, :3])))
+    def grid(self) -> Grid:
+        """Where the voxels lie, without their values."""
+        k, j, i = self.array.shape
+        return Grid((k, j, i), self.affine)
 
 
 @dataclass(frozen=True, eq=False)

@@ -200,7 +200,7 @@ def _of_simpleitk(image: Any, mask: Any, _spacing: None) -> Grid:
 def _of_volumes(image: Volume, mask: Volume, _spacing: None) -> Grid:
     from ovfrad.imaging.geometry import grid_fault
 
-    if fault := grid_fault(mask, image):
+    if fault := grid_fault(mask, image.grid):
         raise InputError("E_MASK_GRID", "mask", fault, "resample the mask onto the image")
     return image.array, mask.array, image.spacing[::-1], _place(image)
 
