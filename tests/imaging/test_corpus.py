@@ -1,0 +1,133 @@
+"""Every input of the corpus through `ovfrad inspect --json`: right, right with a warning, or refused in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `corpus`, which is no part of the package under test
+
+from corpus import ENTRIES, Entry
+from corpus.base import MARKER, SEED, Inputs, body
+
+from ovfrad.cli import app
+from ovfrad.cli.console import guarded
+
+EXACT = 1e-6
+"""Relative; the centroid's is against its distance from the origin."""
+SECONDS, BYTES = 20.0, 1.5e9
+"""What reading may cost at most, whatever a header says."""
+
+
+def built(entry: Entry, folder: Path) -> Inputs:
+    return entry.build(folder, np.random.default_rng([SEED, zlib.crc32(entry.name.encode())]))
+
+
+def command(inputs: Inputs) -> list[str]:
+    return ["inspect", str(inputs.image), str(inputs.mask), *inputs.arguments, "--json"]
+
+
+def differing(found: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Numbers that are not the true ones."""
+    wrong = {}
+    for key, value in truth.items():
+        is_place = key == "centroid_lps"
+        scale = np.linalg.norm(value) if is_place else abs(value)
+        apart = np.abs(np.subtract(found.get(key, np.nan), value)).max()
+        if not apart <= EXACT * max(float(scale), 1e-3):
+            wrong[key] = (found.get(key), value)
+    return wrong
+
+
+def is_refusal(out: str, err: str, names: tuple[str, ...]) -> bool:
+    """Nothing printed, one line `E_CODE file: fault; remedy`, and the file is one of those at fault."""
+    line = re.fullmatch(r"E_[A-Z0-9_]+ ([^\n]+?): [^\n]+; [^\n]+\n", err)
+    return bool(out == "" and line and any(err.split(" ", 1)[1].startswith(f"{name}: ") for name in names))
+
+
+def faulty(entry: Entry, inputs: Inputs) -> tuple[str, ...]:
+    """Names a refusal may begin with."""
+    if inputs.faulty:
+        return inputs.faulty
+    if entry.kind == "mask":
+        return (inputs.mask.name,)
+    inside = [p.name for p in inputs.image.rglob("*")] if entry.kind == "dicom" and inputs.image.is_dir() else []
+    return (inputs.image.name, *inside)
+
+
+def outcome(entry: Entry, inputs: Inputs, code: int, out: str, err: str) -> str:
+    """Which of the expectations was met; anything else is an assertion."""
+    assert "Traceback" not in err
+    assert MARKER.lower() not in (out + err).lower(), "the name of a patient is shown"
+    if code:
+        assert code == 2, err
+        assert is_refusal(out, err, faulty(entry, inputs)), err + out
+        return "refused"
+    found = json.loads(out)
+    said = [line.split()[0] for line in err.splitlines()]
+    assert found["warnings"] == err.splitlines()
+    assert all(code.startswith("W_") for code in said), err
+    wrong = differing(found, inputs.truth or body().numbers())
+    if set(said) and any(code.startswith(entry.warns) for code in said):
+        # A warning names the doubt; numbers are still those of the stated content.
+        assert not wrong or entry.expect == {"refused", "warned"}, f"{wrong}\n{err}"
+        return "equal" if all(code.startswith(entry.may or "-") for code in said) else "warned"
+    assert not wrong, f"silently wrong: {wrong}"
+    return "equal" if all(code.startswith(entry.may or "-") for code in said) else "warned otherwise"
+
+
+IN_PROCESS = [name for name, entry in ENTRIES.items() if not entry.hostile]
+HOSTILE = [name for name, entry in ENTRIES.items() if entry.hostile]
+
+
+@pytest.mark.parametrize("name", IN_PROCESS)
+def test_an_input_is_read_right_or_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = ENTRIES[name]
+    inputs = built(entry, tmp_path)
+    capsys.readouterr()
+    code = guarded(app, command(inputs))
+    out, err = capsys.readouterr()
+    assert outcome(entry, inputs, code, out, err) in entry.expect, f"expected {set(entry.expect)}\n{err}{out}"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_input_costs_little(name: str, tmp_path: Path) -> None:
+    entry = ENTRIES[name]
+    inputs = built(entry, tmp_path / "inputs")
+    run = [sys.executable, "-m", "ovfrad", *command(inputs)]
+    started = time.monotonic()
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        process = subprocess.Popen(run, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        while not pid and time.monotonic() - started < SECONDS:
+            time.sleep(0.02)
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if not pid:
+            process.kill()
+            os.wait4(process.pid, 0)
+    process.returncode = 0  # it was waited for
+    assert pid, f"not done within {SECONDS:g} s"
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    said = ((tmp_path / file).read_text(encoding="utf-8") for file in ("out", "err"))
+    got = outcome(entry, inputs, os.waitstatus_to_exitcode(status), *said)
+    assert got in entry.expect, f"expected {set(entry.expect)}, was {got}"
+    assert peak < BYTES, f"took {peak / 1e9:.2f} GB"
+
+
+def test_the_corpus_is_large_and_its_names_say_what_is_in_it() -> None:
+    assert len(ENTRIES) > 200
+    for kind in ("image", "mask", "dicom"):
+        expected = [entry.expect for entry in ENTRIES.values() if entry.kind == kind]
+        assert sum("equal" in e for e in expected) >= 20
+        assert sum("refused" in e for e in expected) >= 20
