@@ -136,16 +136,13 @@ def label_of(vertebra: str, scheme: str) -> int:
     return labels[vertebra]
 
 
-def vertebra_of(label: int, scheme: str) -> str:
-    """Vertebra of a label number in a segmentation scheme.
+def vertebra_of(label: int, scheme: str) -> str | None:
+    """Vertebra of a label number in a segmentation scheme; None where the label is another structure.
 
     >>> vertebra_of(19, "verse"), vertebra_of(43, "totalsegmentator")
     ('T12', 'T1')
     """
-    for vertebra, number in _scheme(scheme).items():
-        if number == label:
-            return vertebra
-    raise ValueError(f"label {label} is no vertebra in scheme {scheme}.")
+    return next((vertebra for vertebra, number in _scheme(scheme).items() if number == label), None)
 
 
 def _scheme(name: str) -> dict[str, int]:

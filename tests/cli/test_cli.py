@@ -66,7 +66,6 @@ def test_astlof(capsys: pytest.CaptureFixture[str]) -> None:
         (["report", "nowhere"], "E_RUN_INCOMPLETE nowhere: has no predictions.parquet"),
         (["verify", "nowhere"], "E_BUNDLE_MISSING nowhere: is no bundle"),
         (["inspect", "a.nii.gz", "b.nii.gz"], "E_FILE_MISSING a.nii.gz"),
-        (["inspect", "a.nii.gz", "b.nii.gz", "--vertebra", "L1"], "E_MASK_SCHEME b.nii.gz: vertebra L1 has no number"),
         (["radiomics", "a.nii.gz", "b.nii.gz", "--profile", "ibsi"], "E_FILE_MISSING a.nii.gz"),
         (["evaluate", "nowhere.csv"], "E_FILE_MISSING nowhere.csv"),
         (["audit-table", "nowhere.csv"], "E_FILE_MISSING nowhere.csv"),

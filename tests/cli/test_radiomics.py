@@ -113,7 +113,7 @@ def test_too_few_bins_are_said(files: Files, tmp_path: Path, capsys: Run) -> Non
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ((), "E_MASK_LABEL labels.nii.gz: holds the labels 20, 21 and none was chosen; name one by its number, or by "),
+        ((), "E_MASK_LABEL labels.nii.gz: holds the labels 20, 21 and none was chosen; name one by its number or name"),
         (
             ("--label", "22"),
             "E_MASK_LABEL labels.nii.gz: label 22 has no voxel (labels present: 20, 21); name one that",
@@ -122,7 +122,7 @@ def test_too_few_bins_are_said(files: Files, tmp_path: Path, capsys: Run) -> Non
             ("--label", "20", "--vertebra", "L1"),
             "E_MASK_LABEL labels.nii.gz: --label and --vertebra are both given; give one of them",
         ),
-        (("--vertebra", "L1"), "E_MASK_SCHEME labels.nii.gz: vertebra L1 has no number without a scheme; add --scheme"),
+        (("--vertebra", "L1"), "E_MASK_SCHEME labels.nii.gz: vertebra L1 has no number without a scheme (labels present"),
         (
             ("--label", "20", "--aggregation", "2D_avg"),
             "E_SETTING_PROFILE aggregation: belongs to the profile ibsi, and the profile is pyradiomics; leave ",

@@ -38,7 +38,7 @@ def test_a_label_is_named_by_number_or_by_vertebra_and_scheme(files: Files) -> N
         (
             {},
             "E_MASK_LABEL mask.nii.gz: holds the labels 20, 21 and none was chosen; "
-            "name one by its number, or by vertebra and scheme",
+            "name one by its number or name, or by vertebra and scheme",
         ),
         (
             {"label": 5},
@@ -80,9 +80,9 @@ def test_what_is_no_label_map_is_refused(files: Files, volumes: tuple[Volume, Vo
     cases = {
         "E_MASK_EMPTY other.nii.gz: has no voxel above 0; give a mask with the vertebra drawn in": 0 * array,
         "E_MASK_FULL other.nii.gz: covers the whole image; give a mask of one vertebra": 0 * array + np.uint8(20),
-        "E_MASK_FRACTION other.nii.gz: values from 0 to 0.2 are not whole numbers; "
+        "E_MASK_FRACTION other.nii.gz: values from 0 to 0.2 in slice 5 are not whole numbers; "
         "give labels, not probabilities or a resampled mask": np.where(array == 20, 0.2, 0).astype(np.float32),
-        "E_MASK_VALUES other.nii.gz: values from -1 to 1 are an image's, not labels; "
+        "E_MASK_VALUES other.nii.gz: values from -1 to 0 are an image's, not labels; "
         "a mask has 0 outside and up to 255 positive whole numbers inside": (array == 20)
         - (array == 21).astype(np.int16),
     }
@@ -137,7 +137,13 @@ def test_what_is_no_file_is_refused(tmp_path: Path, files: Files) -> None:
     assert refusal(read_volume, folder) == (
         "E_DICOM_SLICES folder.nii: holds 0 CT slices; a series has at least two, one a file, directly in its folder"
     )
-    assert refusal(read_mask, folder).startswith("E_MASK_FORMAT folder.nii: is a folder; give the mask as a NIfTI")
+    assert refusal(read_mask, folder) == (
+        "E_MASK_FORMAT folder.nii: is no label map with a grid of its own; read it together with its CT"
+    )
+    assert refusal(read_roi, files[0], folder) == (
+        "E_MASK_FORMAT folder.nii: is a folder without a DICOM object; give the mask as NIfTI (.nii, .nii.gz), "
+        "NRRD (.nrrd, .seg.nrrd), MetaImage (.mha), DICOM SEG or RTSTRUCT"
+    )
     text = tmp_path / "notes.txt"
     text.write_text("x")
     assert refusal(read_volume, text) == (
@@ -146,18 +152,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path, files: Files) -> None:
     )
     slicer = tmp_path / "a.seg.nrrd"
     slicer.write_text("x")
-    assert refusal(read_mask, slicer) == (
-        "E_MASK_FORMAT a.seg.nrrd: is a 3D Slicer segmentation, which is not supported yet; "
-        "export it as a label map (.nii.gz or .nrrd)"
+    assert refusal(read_roi, files[0], slicer) == (
+        "E_IMAGE_TRUNCATED a.seg.nrrd: holds 1 bytes, less than a header; the file is empty or was cut off; "
+        "copy or export it again"
     )
-
-
-def test_rtstruct_is_named_as_not_supported_yet(shared: Path) -> None:
-    folder = shared / "data/sarcoma_ct/dicom_003"
-    for mask in (folder / "mask", folder / "mask/RS.dcm"):
-        assert refusal(read_roi, folder / "image", mask).startswith(
-            f"E_MASK_FORMAT {mask.name}: is an RTSTRUCT, which is not supported yet; give the mask as a NIfTI"
-        )
 
 
 def _gate(files: Files, array: np.ndarray, affine: np.ndarray) -> str:

@@ -94,7 +94,7 @@ def _edited(path: Path, old: bytes, new: bytes) -> Path:
     [
         (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 240", "E_IMAGE_TRUNCATED ct.nrrd: holds "),
         (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 23", "E_IMAGE_SURPLUS ct.nrrd: holds more bytes than "),
-        (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 99999999999", "E_IMAGE_SIZE ct.nrrd: the header asks for 4"),
+        (".nrrd", b"sizes: 46 50 24", b"sizes: 46 50 99999999999", "E_IMAGE_HEADER ct.nrrd: its header gives "),
         (".nrrd", b"type: short", b"type: block", "E_IMAGE_HEADER ct.nrrd: its type is 'block'"),
         (".nrrd", b"space: left", b"#pace: left", "E_NRRD_ORIENTATION ct.nrrd: has no space, "),
         (".nrrd", b"space: left-posterior-superior", b"space: scanner-xyz", "E_IMAGE_HEADER ct.nrrd: its space is "),

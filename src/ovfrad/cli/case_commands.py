@@ -14,9 +14,9 @@ from ovfrad.cli.console import print_table
 from ovfrad.errors import InputError
 
 Image = Annotated[Path, typer.Argument(help="CT: a NIfTI, NRRD or MHA file, or the folder of a DICOM series.")]
-Mask = Annotated[Path, typer.Argument(help="Mask of the vertebra: NIfTI, NRRD or MHA.")]
-Label = Annotated[int | None, typer.Option(help="Label of the vertebra in the mask.")]
-Vertebra = Annotated[str | None, typer.Option(help="Vertebra by name, such as L1; needs --scheme.")]
+Mask = Annotated[Path, typer.Argument(help="Mask of the vertebra: NIfTI, NRRD, MHA, DICOM SEG or RTSTRUCT.")]
+Label = Annotated[str | None, typer.Option("--label", "--roi", help="Label in the mask, or name of a segment or ROI.")]
+Vertebra = Annotated[str | None, typer.Option(help="Vertebra by name, such as L1; a label map needs --scheme.")]
 Scheme = Annotated[str | None, typer.Option(help="Label scheme: verse, totalsegmentator, totalsegmentator_v1.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -35,19 +35,19 @@ class Format(StrEnum):
     json = "json"
 
 
-def chosen_label(mask: Path, label: int | None, vertebra: str | None, scheme: str | None) -> int | None:
-    """Label by number, or by name under a stated scheme; None where neither is given."""
+def chosen_label(mask: Path, label: str | None, vertebra: str | None, scheme: str | None) -> str | None:
+    """Label by number or name, or by vertebra under a stated scheme; None where none is given.
+
+    A vertebra without a scheme is a name: segments and ROIs have some, label maps have none.
+    """
     from ovfrad.astlof import label_of
 
     if label is not None and vertebra is not None:
         raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
-    if vertebra is None:
-        return label
-    if scheme is None:
-        remedy = "add --scheme verse, totalsegmentator or totalsegmentator_v1: their numbers clash"
-        raise InputError("E_MASK_SCHEME", mask, f"vertebra {vertebra} has no number without a scheme", remedy)
+    if vertebra is None or scheme is None:
+        return label if vertebra is None else vertebra
     try:
-        return label_of(vertebra, scheme)
+        return str(label_of(vertebra, scheme))
     except ValueError as error:
         raise InputError("E_MASK_LABEL", mask, str(error), "correct --vertebra or --scheme") from None
 
@@ -57,12 +57,17 @@ def inspect(
     image: Image, mask: Mask, label: Label = None, vertebra: Vertebra = None, scheme: Scheme = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Show geometry and intensity of one case as it is stored."""
+    """Show geometry and intensity of one case as it is stored; without a label, what the mask holds."""
     from ovfrad import imaging
     from ovfrad.workflow.folder import plain
 
-    number = chosen_label(mask, label, vertebra, scheme)
-    roi = imaging.read_roi(image, mask, label=number, case_id=mask.name, margin_mm=15.0)
+    chosen = chosen_label(mask, label, vertebra, scheme)
+    try:
+        roi = imaging.read_roi(image, mask, label=chosen, case_id=mask.name, margin_mm=15.0)
+    except InputError as error:
+        if chosen is None and error.code == "E_MASK_LABEL":
+            _list_structures(image, mask, scheme, as_json=as_json)
+        raise
     facts = imaging.inspect(roi)
     if as_json:
         print(json.dumps(plain(facts), indent=1))
@@ -78,11 +83,30 @@ def inspect(
     ])  # fmt: skip
 
 
+def _list_structures(image: Path, mask: Path, scheme: str | None, *, as_json: bool) -> None:
+    """What a mask holds: numbers, names (of the file, or by the scheme), voxels and volume."""
+    from ovfrad import imaging
+    from ovfrad.astlof import vertebra_of
+
+    found = [
+        (s.number, s.name or (vertebra_of(s.number, scheme) if scheme else None), voxels, volume)
+        for s, voxels, volume in imaging.read_segments(image, mask)
+    ]
+    if as_json:
+        keys = ("label", "name", "voxels", "volume_mm3")
+        print(json.dumps({"labels": [dict(zip(keys, row, strict=True)) for row in found]}, indent=1))
+        return
+    for number, name, voxels, volume in found:
+        print(f"{number:>5}  {name or '-':<24} {voxels:>11,} voxels {volume / 1000:>9.2f} ml")
+
+
 @app.command()
 def radiomics(
     image: Annotated[Path | None, typer.Argument(help="NIfTI, NRRD or MHA file, or folder of a DICOM series.")] = None,
-    mask: Annotated[Path | None, typer.Argument(help="Labels on its grid: NIfTI, NRRD or MHA.")] = None,
-    label: Annotated[list[int] | None, typer.Option(help="Label in the mask; give it again for further ones.")] = None,
+    mask: Annotated[Path | None, typer.Argument(help="Labels on its grid: NIfTI, NRRD, MHA, SEG or RTSTRUCT.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "--roi", help="Label or name; give it again for further ones.")
+    ] = None,
     vertebra: Vertebra = None,
     scheme: Scheme = None,
     settings: Annotated[Path | None, typer.Option(help="PyRadiomics parameter file (YAML).")] = None,
@@ -104,7 +128,7 @@ def radiomics(
     else:
         if label and vertebra:
             raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
-        labels: list[int | None] = list(label) if label else [chosen_label(mask, None, vertebra, scheme)]
+        labels: list[int | str | None] = list(label) if label else [chosen_label(mask, None, vertebra, scheme)]
         changes = {"profile": profile and profile.value, "aggregation": aggregation}
         given = {key: value for key, value in changes.items() if value is not None}
         print_features(image, mask, labels, settings, given, as_json=output is Format.json)

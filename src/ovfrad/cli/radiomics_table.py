@@ -57,7 +57,7 @@ A parameter file is PyRadiomics' own (YAML or JSON). It has up to three sections
 def print_features(
     image: Path,
     mask: Path,
-    labels: Sequence[int | None],
+    labels: Sequence[int | str | None],
     settings: Path | None,
     changes: Mapping[str, Any],
     *,

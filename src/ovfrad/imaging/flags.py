@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.imaging.geometry import mask_box
+from ovfrad.imaging.source import Note
 from ovfrad.imaging.volume import Roi, Volume
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def flags(roi: Roi, settings: Imaging) -> dict[str, bool]:
 
 def doubts(
     ct: Volume, mask: Volume, facts: Mapping[str, str | float], ct_path: Path, mask_path: Path, settings: Imaging | None
-) -> list[tuple[str, Path, str, str]]:
+) -> list[Note]:
     """The raised flags as arguments of `ovfrad.errors.warn`."""
     from ovfrad.study.settings import Imaging
 

@@ -114,17 +114,34 @@ def matched(volume: Volume, reference: Grid) -> Volume:
     return turned(volume, nearest_turn(volume.direction, reference.direction))
 
 
-def mask_box(mask: NDArray[np.bool_], spacing: tuple[float, float, float], margin_mm: float) -> Box:
+def mask_box(
+    mask: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    margin_mm: float,
+    start: tuple[int, int, int] = (0, 0, 0),
+    shape: tuple[int, int, int] | None = None,
+) -> Box:
     """Box of the mask's voxels and `margin_mm` (at least one voxel) round them, cut at the image's border.
 
     With a voxel round it, a mask touches the border of its box only where it touches that of the image.
     The margin in voxels is the same on both sides of an axis, so that a flipped copy gives the same box.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (k, j, i)
+        The whole image, or a part of it that holds every voxel.
+    spacing : tuple of float
+        (i, j, k), mm.
+    margin_mm : float
+        Tissue to keep.
+    start, shape : tuple of int, optional
+        Voxel (k, j, i) at which the part begins, and size of the image; default: the mask is the whole image.
     """
     box = []
-    for axis, step in zip(range(3), spacing[::-1], strict=True):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+    for axis, (step, first, n) in enumerate(zip(spacing[::-1], start, shape or mask.shape, strict=True)):
+        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) + first
         margin = max(1, int(np.ceil(margin_mm / step - 1e-3)))
-        box.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + margin + 1, mask.shape[axis])))
+        box.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + margin + 1, n)))
     return box[0], box[1], box[2]
 
 

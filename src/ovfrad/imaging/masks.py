@@ -70,6 +70,44 @@ class Labels(Protocol):
         ...
 
 
+def start_on(path: Path, mask: Grid, ct: Grid, *, part: bool = False) -> tuple[int, int, int]:
+    """Voxel (k, j, i) of the CT at which a mask begins; its voxels must be those of the CT, to 0.01 voxel.
+
+    Parameters
+    ----------
+    path : Path
+        Named in messages (`E_MASK_GRID`).
+    mask, ct : Grid
+        With axes in one order (`geometry.matched`).
+    part : bool
+        The mask may be stored on a part of the CT's grid, as DICOM SEG and .seg.nrrd do.
+    """
+    moved, whole = ct.affine.copy(), np.zeros(3, int)
+    if part:
+        whole = np.rint(np.linalg.solve(ct.affine[:3, :3], mask.affine[:3, 3] - ct.affine[:3, 3])).astype(int)
+        moved[:3, 3] += ct.affine[:3, :3] @ whole
+    if fault := grid_fault(mask, Grid(mask.shape if part else ct.shape, moved)):
+        raise InputError("E_MASK_GRID", path, fault, "resample the mask onto the CT or export it again")
+    return int(whole[2]), int(whole[1]), int(whole[0])
+
+
+def within(path: Path, array: NDArray[np.bool_], start: tuple[int, int, int], ct: Grid) -> Drawn:
+    """A drawn box that begins at voxel `start` (k, j, i), cut at the image; what lies outside must be empty."""
+    box, inner = [], []
+    for first, n, size in zip(start, array.shape, ct.shape, strict=True):
+        low = min(max(first, 0), size)
+        high = max(low, min(first + n, size))
+        box.append(slice(low, high))
+        inner.append(slice(low - first, high - first))
+    cut = array[inner[0], inner[1], inner[2]]
+    lost = 0 if cut.shape == array.shape else np.count_nonzero(array) - np.count_nonzero(cut)
+    if lost:
+        raise InputError(
+            "E_MASK_OUTSIDE", path, f"{lost} of its voxels lie outside the CT", "check that mask and CT belong together"
+        )
+    return Drawn((box[0], box[1], box[2]), cut)
+
+
 def placed(path: Path, array: NDArray[np.bool_], affine: NDArray[np.float64], ct: Grid, *, part: bool = False) -> Drawn:
     """Voxels of a mask on the grid of a CT, in whatever axis order the mask is stored; nothing is resampled.
 
@@ -82,45 +120,12 @@ def placed(path: Path, array: NDArray[np.bool_], affine: NDArray[np.float64], ct
     affine : ndarray, shape (4, 4)
         (i, j, k, 1) -> LPS mm.
     ct : Grid
-        Its voxels must be met to 0.01 voxel (`E_MASK_GRID`).
+        Its voxels must be met (see `start_on`).
     part : bool
-        The mask may be stored on a part of the CT's grid, as DICOM SEG and .seg.nrrd do (`E_MASK_OUTSIDE` where a
-        drawn voxel leaves the image).
+        The mask may be stored on a part of the CT's grid.
     """
     mask = matched(Volume(array, affine), ct)
-    if not part:
-        if fault := grid_fault(mask, ct):
-            raise off_grid(path, fault)
-        return Drawn((slice(0, ct.shape[0]), slice(0, ct.shape[1]), slice(0, ct.shape[2])), mask.array)
-    start = np.linalg.solve(ct.affine[:3, :3], mask.affine[:3, 3] - ct.affine[:3, 3])
-    whole = np.rint(start).astype(int)
-    moved = ct.affine.copy()
-    moved[:3, 3] += ct.affine[:3, :3] @ whole
-    k, j, i = mask.array.shape
-    if fault := grid_fault(mask, Grid((k, j, i), moved)):
-        raise off_grid(path, fault)
-    return _inside(path, mask.array, (int(whole[2]), int(whole[1]), int(whole[0])), ct)
-
-
-def _inside(path: Path, array: NDArray[np.bool_], start: tuple[int, int, int], ct: Grid) -> Drawn:
-    """The part of a mask within the image; what lies outside must be empty."""
-    box, inner = [], []
-    for first, n, size in zip(start, array.shape, ct.shape, strict=True):
-        low, high = max(first, 0), min(first + n, size)
-        box.append(slice(low, max(low, high)))
-        inner.append(slice(low - first, max(low, high) - first))
-    cut = array[inner[0], inner[1], inner[2]]
-    if cut.shape != array.shape and np.count_nonzero(cut) != np.count_nonzero(array):
-        raise InputError(
-            "E_MASK_OUTSIDE", path, f"{np.count_nonzero(array) - np.count_nonzero(cut)} voxels lie outside the CT",
-            "check that mask and CT belong together",
-        )  # fmt: skip
-    return Drawn((box[0], box[1], box[2]), cut)
-
-
-def off_grid(path: Path, fault: str) -> InputError:
-    """The refusal of a mask whose voxels are not those of the CT."""
-    return InputError("E_MASK_GRID", path, fault, "resample the mask onto the CT or export it again")
+    return within(path, mask.array, start_on(path, mask.grid, ct, part=part), ct)
 
 
 def empty(path: Path, segment: Segment) -> InputError:
@@ -129,3 +134,8 @@ def empty(path: Path, segment: Segment) -> InputError:
     return InputError(
         "E_MASK_EMPTY", path, f"label {segment.number}{name} has no voxel", "give a mask with the vertebra drawn in"
     )
+
+
+def plain_name(text: str) -> str:
+    """Name of a structure, fit to be shown: printable characters only, at most 64."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:64]

@@ -1,4 +1,4 @@
-"""Is it a CT in HU, is it a label map, is the region a vertebral body? Each rule with the reason behind it.
+"""Is it a CT in HU, is the region a vertebral body? Each rule with the reason behind it.
 
 A NIfTI file does not say its modality, so the values must: any CT of a trunk has fat (about -100 HU), soft tissue
 (0 to 80) and bone (above 150). A window that misses fat, or a scale without a negative value, is no HU.
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
+from ovfrad.imaging.source import Note
 
 HU_LOWEST, HU_HIGHEST = -4096.0, 32767.0
 """Stored values beyond these are no HU: paddings go to -3024, extended scales end at 30,710 (metal)."""
@@ -31,9 +32,6 @@ ROI_LOWEST, ROI_HIGHEST = -200.0, 2500.0
 """Mean HU of a region: below is lung or air, above is metal; no bone."""
 ROI_LOW, ROI_HIGH = 0.0, 1000.0
 """Mean HU of a vertebral body: osteoporotic ones reach down to about 0, cement and dense sclerosis exceed 1000."""
-MOST_LABELS = 255
-"""Different values of a label map; beyond, a picture was given as a mask (label maps of whole bodies have 117)."""
-
 REMEDY = "give the original CT in HU, its rescale applied"
 
 
@@ -79,7 +77,7 @@ def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = Fa
         )  # fmt: skip
 
 
-def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) -> list[tuple[str, Path, str, str]]:
+def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) -> list[Note]:
     """Refuse a region that is no bone; return what is doubtful as arguments of `ovfrad.errors.warn`."""
     if float(inside.min()) < PADDING_HU:
         raise InputError(
@@ -100,40 +98,11 @@ def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) ->
     ]
 
 
-def _distinct(plane: NDArray[Any]) -> list[float]:
-    """Different values of one slice; counting is several times faster than sorting where labels are small."""
-    if plane.dtype.kind in "iu" and plane.min() >= 0 and plane.max() < 4096:
-        return [float(v) for v in np.flatnonzero(np.bincount(plane.ravel()))]
-    return [float(v) for v in np.unique(plane)]
-
-
-def labels_of(path: Path, array: NDArray[Any]) -> list[int]:
-    """Labels present in a stored mask (zero left out); refuses what is no label map.
-
-    Parameters
-    ----------
-    path : Path
-        Named in the message.
-    array : ndarray, shape (k, j, i)
-        Stored values.
-    """
-    found: set[float] = set()
-    for plane in array:
-        found.update(_distinct(plane))
-        if len(found) > MOST_LABELS + 1:
-            break
-    values = sorted(found)
-    span = f"values from {values[0]:.4g} to {values[-1]:.4g}"
-    if any(v != int(v) for v in values):
-        raise InputError(
-            "E_MASK_FRACTION",
-            path,
-            f"{span} are not whole numbers",
-            "give labels, not probabilities or a resampled mask",
-        )
-    if values[0] < 0 or len(values) > MOST_LABELS + 1:
-        raise InputError(
-            "E_MASK_VALUES", path, f"{span} are an image's, not labels",
-            f"a mask has 0 outside and up to {MOST_LABELS} positive whole numbers inside",
-        )  # fmt: skip
-    return [int(v) for v in values if v]
+def odd_scale(path: Path, values: NDArray[Any], bits: int, slope: float) -> tuple[Note, ...]:
+    """Note a slope that no CT export gives: CT comes in steps of 1 HU; a float scaled to integers uses their range."""
+    if slope == 1:
+        return ()
+    used = (float(values.max()) - float(values.min())) / abs(slope) / (2.0**bits - 1)
+    if 0 < slope < 1 and used > 0.4:
+        return ()
+    return (("W_NIFTI_SCALE", path, f"integers are scaled by {slope:.6g}", "compare with the original"),)

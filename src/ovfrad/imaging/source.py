@@ -43,6 +43,10 @@ class Source:
     planes : callable
         Rising slice numbers k -> pairs of k and the slice (j, i), rescaled: HU for CT. A slice is valid until the
         next one is asked for. The file is checked to its end, whichever slices are asked for.
+    floats : bool
+        Stored voxels are floats, so that any of them may be NaN.
+    slope : float
+        What stored integers are multiplied with; 1 for floats and for DICOM, whose slices have their own.
     is_dicom_ct : bool
         True where the header itself says CT.
     facts : mapping
@@ -57,6 +61,8 @@ class Source:
     grid: Grid
     bits: int
     planes: Callable[[Sequence[int]], Iterator[tuple[int, NDArray[Any]]]]
+    floats: bool = False
+    slope: float = 1.0
     is_dicom_ct: bool = False
     facts: Mapping[str, str | float] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
@@ -70,7 +76,7 @@ def check_size(path: Path, shape: tuple[int, ...], item_bytes: int) -> int:
         voxels *= int(n)
     if max(shape) > MAX_SIDE or voxels > MAX_VOXELS or voxels * item_bytes > MAX_BYTES:
         raise InputError(
-            "E_IMAGE_SIZE", path, f"its header asks for {' x '.join(str(int(n)) for n in shape)} voxels",
+            "E_IMAGE_SIZE", path, f"its header asks for {' x '.join(str(int(n)) for n in shape[::-1])} voxels",
             f"images up to {MAX_SIDE} voxels a side and {MAX_BYTES >> 30} GiB are read; export the file again",
         )  # fmt: skip
     return voxels * item_bytes

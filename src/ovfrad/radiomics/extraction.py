@@ -107,7 +107,7 @@ def extract(
     mask: AnyImage | None = None,
     settings: AnySettings = None,
     *,
-    label: int | None = None,
+    label: int | str | None = None,
     spacing: Sequence[float] | None = None,
     only: Collection[str] | None = None,
 ) -> pd.Series:
@@ -148,7 +148,7 @@ def extract(
 def extract_many(
     image: AnyImage,
     mask: AnyImage,
-    labels: Sequence[int | None],
+    labels: Sequence[int | str | None],
     settings: AnySettings = None,
     *,
     spacing: Sequence[float] | None = None,

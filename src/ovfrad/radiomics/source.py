@@ -51,7 +51,7 @@ class Source:
     place: Place | None = None
 
 
-def source_of(image: Any, mask: Any, label: int | None, spacing: Sequence[float] | None = None) -> Source:
+def source_of(image: Any, mask: Any, label: int | str | None, spacing: Sequence[float] | None = None) -> Source:
     """Image and mask of a region; `label` as in `sources_of`. A `Roi` needs no mask."""
     if hasattr(image, "ct") and hasattr(image, "case_id"):
         if mask is not None or spacing is not None:
@@ -63,18 +63,18 @@ def source_of(image: Any, mask: Any, label: int | None, spacing: Sequence[float]
 
 
 def sources_of(
-    image: Any, mask: Any, labels: Sequence[int | None], spacing: Sequence[float] | None = None
-) -> Iterator[tuple[int | None, Source]]:
+    image: Any, mask: Any, labels: Sequence[int | str | None], spacing: Sequence[float] | None = None
+) -> Iterator[tuple[int | str | None, Source]]:
     """Label, and image and mask, of each region; `spacing` (k, j, i) is that of arrays, mm.
 
-    A label of None is the only one that the mask holds.
+    A label of None is the only one that the mask holds; a name is one of a file.
     """
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise InputError("E_USAGE", "extract_many", f"labels are {labels!r}", "give a list, even of one")
     if not (labels := list(labels)):
         raise InputError("E_USAGE", "extract_many", "no label is asked for", "name at least one")
     for label in labels:
-        if label is not None and not _is_label(label):
+        if label is not None and not _is_label(label) and not (isinstance(label, str) and label.strip()):
             raise InputError("E_MASK_LABEL", "label", f"{label!r} is no label", "give a whole number from 1 up")
     if twice := {label for label in labels if labels.count(label) > 1}:
         fault = f"{', '.join(map(str, twice))} {'are' if len(twice) > 1 else 'is'} asked for more than once"
@@ -95,6 +95,8 @@ def sources_of(
     if stored.dtype == bool and len(labels) > 1:
         raise InputError("E_MASK_LABEL", "mask", f"{len(labels)} labels of an array of bool", "give an array of labels")
     for label in labels:
+        if isinstance(label, str):
+            raise InputError("E_MASK_LABEL", "label", f"{label!r} is a name, and {kind} have none", "give its number")
         number, inside = _labelled(stored, label)
         name = "mask" if number is None else f"mask label {number}"
         yield number, Source(whole, inside, steps, name, place)
@@ -159,7 +161,9 @@ def _place(volume: Volume) -> Place:
     return Place(volume.origin, tuple(volume.direction.ravel().tolist()))
 
 
-def _from_paths(image: Path, mask: Path, labels: Sequence[int | None]) -> Iterator[tuple[int | None, Source]]:
+def _from_paths(
+    image: Path, mask: Path, labels: Sequence[int | str | None]
+) -> Iterator[tuple[int | str | None, Source]]:
     """Read the image once, of any modality as PyRadiomics takes it; one that cannot be CT is told of."""
     from ovfrad import imaging
 

@@ -23,8 +23,9 @@ COLUMNS = {
 }  # fmt: skip
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
-_RANGES = {"age": (0, 120), "t_score": (-10, 10), "points": (0, 2), "score": (0, 8), "label": (1, 65535)}
-_WHOLE = frozenset({"points", "score", "label"})
+_RANGES = {"age": (0, 120), "t_score": (-10, 10), "points": (0, 2), "score": (0, 8)}
+_WHOLE = frozenset({"points", "score"})
+_LABELS = (1, 65535)
 _SEX = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M"}
 
 
@@ -118,6 +119,8 @@ def _value(text: str | None, kind: str, where: str, column: str) -> object:
     """One cell in the type of its column; None stays missing."""
     if text is None:
         return np.nan if kind in _RANGES else None
+    if kind == "label":
+        return _label(text, where, column)
     if kind in _RANGES:
         return _number(text, kind, where, column)
     if kind == "date":
@@ -141,6 +144,18 @@ def _level(name: str) -> str | None:
     """A vertebra, or `-`, `-2`, .. for a level not known."""
     unknown = name == "-" or (name[:1] == "-" and name[1:].isdigit())
     return name if name in VERTEBRAE or unknown else None
+
+
+def _label(text: str, where: str, column: str) -> str:
+    """Number of a label without its decimals (Excel writes 20.0), or name of a segment or ROI as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not _LABELS[0] <= number <= _LABELS[1] or number != int(number):
+        remedy = f"write a whole number from {_LABELS[0]} to {_LABELS[1]}, or the name of a segment or ROI"
+        raise InputError("E_CELL", where, f"{column} is {text!r}", remedy)
+    return str(int(number))
 
 
 def _number(text: str, kind: str, where: str, column: str) -> float:

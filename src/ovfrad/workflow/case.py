@@ -36,9 +36,9 @@ class CaseTask:
     vertebra: str
     ct: Path
     mask: Path
-    label: int | None
+    label: str | None
     mask2: Path | None
-    label2: int | None
+    label2: str | None
     imaging: Imaging
     radiomics: tuple[Radiomics, ...]
     deep: Deep
@@ -160,7 +160,7 @@ def _second(task: CaseTask, prepared: Any) -> tuple[Any, str]:
     return None, ""
 
 
-def _read(task: CaseTask, mask: Path, label: int | None) -> Any:
+def _read(task: CaseTask, mask: Path, label: str | None) -> Any:
     from ovfrad import imaging
 
     return imaging.read_roi(
@@ -236,8 +236,8 @@ def tasks(study: Study, radiomics: tuple[Radiomics, ...]) -> list[CaseTask]:
     settings, perturbed = study.settings, _perturbed(study)
     return [
         CaseTask(
-            patient_id, vertebra, row["ct"], row["mask"], _whole(row["mask_label"]), _path(row["mask_reader2"]),
-            _whole(row["mask_label_reader2"]), settings.imaging, radiomics, settings.deep, settings.crop_mm,
+            patient_id, vertebra, row["ct"], row["mask"], _text(row["mask_label"]), _path(row["mask_reader2"]),
+            _text(row["mask_label_reader2"]), settings.imaging, radiomics, settings.deep, settings.crop_mm,
             perturbed.get((patient_id, vertebra)),
         )
         for (patient_id, vertebra), row in study.cases.iterrows()
@@ -256,8 +256,8 @@ def _perturbed(study: Study) -> dict[tuple[str, str], int]:
     return {first[n]: int(rng.integers(2**31)) for n in sorted(chosen)}
 
 
-def _whole(value: Any) -> int | None:
-    return None if pd.isna(value) else int(value)
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)
 
 
 def _path(value: Any) -> Path | None:

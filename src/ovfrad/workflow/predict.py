@@ -21,7 +21,7 @@ _TOP = 5
 
 
 def predict_case(
-    folder: Path, image: Path, mask: Path, label: int | None, batch: str | None
+    folder: Path, image: Path, mask: Path, label: int | str | None, batch: str | None
 ) -> tuple[Prediction, tuple[str, ...]]:
     """Prediction of one vertebra, and the classes."""
     from ovfrad import imaging
@@ -125,7 +125,7 @@ def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
     column = bundle.manifest["training"]["batch_column"]
     rows = []
     for (patient, vertebra), case in cases.iterrows():
-        label = None if pd.isna(case["mask_label"]) else int(case["mask_label"])
+        label = None if pd.isna(case["mask_label"]) else str(case["mask_label"])
         try:
             roi = imaging.read_roi(
                 case["ct"],

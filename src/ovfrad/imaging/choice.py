@@ -1,0 +1,116 @@
+"""Which structure of a mask is meant: by number, by the file's own name, or by vertebra under a stated scheme."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ovfrad.astlof import SCHEMES, VERTEBRAE, label_of
+from ovfrad.errors import InputError
+from ovfrad.imaging.masks import Labels, Segment
+
+MOST_SHOWN = 60
+"""Structures that a message lists; label maps of whole bodies have 117."""
+
+
+def listed(segments: Sequence[Segment]) -> str:
+    """Numbers, or numbers with names, as a message shows them."""
+    words = [f"{s.number} {s.name!r}" if s.name else str(s.number) for s in segments[:MOST_SHOWN]]
+    return ", ".join(words) + (f" and {len(segments) - MOST_SHOWN} more" if len(segments) > MOST_SHOWN else "")
+
+
+def choose(labels: Labels, label: int | str | None, vertebra: str | None = None, scheme: str | None = None) -> Segment:
+    """The structure that is asked for.
+
+    Parameters
+    ----------
+    labels : Labels
+        Opened mask.
+    label : int or str, optional
+        Its number, or its name in the file.
+    vertebra, scheme : str, optional
+        Vertebra (T12, L1) and label scheme (`ovfrad.astlof.SCHEMES`) instead. A vertebra without a scheme is looked
+        for among the names of the file; where it has none, it names the case and not the label.
+
+    Raises
+    ------
+    InputError
+        `E_MASK_EMPTY`, `E_MASK_LABEL`, `E_MASK_SCHEME`.
+    """
+    if not labels.segments:
+        raise InputError("E_MASK_EMPTY", labels.path, "has no voxel above 0", "give a mask with the vertebra drawn in")
+    if vertebra is None and scheme is not None and scheme not in SCHEMES:
+        remedy = f"name one of {', '.join(SCHEMES)}"
+        raise InputError("E_MASK_SCHEME", labels.path, f"unknown label scheme {scheme[:40]!r}", remedy)
+    number = _by_scheme(labels, vertebra, scheme) if vertebra is not None and scheme is not None else None
+    if number is not None:
+        if label is not None and str(label) != str(number):
+            raise InputError(
+                "E_MASK_LABEL", labels.path,
+                f"label {label} was asked for, but {vertebra} is {number} in scheme {scheme}",
+                "name the label or the vertebra, or let them agree",
+            )  # fmt: skip
+        return _by_number(labels, number, f" ({vertebra} in scheme {scheme})")
+    if label is not None:
+        by_name = isinstance(label, str) and not re.fullmatch(r"[0-9]{1,9}", label)
+        return _by_name(labels, str(label)) if by_name else _by_number(labels, int(label), "")
+    if vertebra is not None and (found := _of_vertebra(labels.segments, vertebra)):
+        return _only(labels, found, vertebra)
+    if len(labels.segments) > 1:
+        raise InputError(
+            "E_MASK_LABEL", labels.path, f"holds the labels {listed(labels.segments)} and none was chosen",
+            "name one by its number or name, or by vertebra and scheme",
+        )  # fmt: skip
+    return labels.segments[0]
+
+
+def _by_scheme(labels: Labels, vertebra: str, scheme: str) -> int:
+    try:
+        return label_of(vertebra, scheme)
+    except ValueError as error:
+        raise InputError(
+            "E_MASK_SCHEME", labels.path, str(error).rstrip("."),
+            "name a vertebra (T12, L1) and the scheme of the mask's numbers",
+        ) from error  # fmt: skip
+
+
+def _by_number(labels: Labels, number: int, name: str) -> Segment:
+    found = [s for s in labels.segments if s.number == number]
+    if not found:
+        raise InputError(
+            "E_MASK_LABEL", labels.path,
+            f"label {number}{name} has no voxel (labels present: {listed(labels.segments)})",
+            "name one that is present",
+        )  # fmt: skip
+    return _only(labels, found, str(number))
+
+
+def _by_name(labels: Labels, name: str) -> Segment:
+    wanted = " ".join(name.split())
+    for same in (str.__str__, str.casefold):
+        if found := [s for s in labels.segments if s.name and same(s.name) == same(wanted)]:
+            return _only(labels, found, wanted)
+    if found := _of_vertebra(labels.segments, wanted):
+        return _only(labels, found, wanted)
+    present = f"labels present: {listed(labels.segments)}"
+    if wanted.upper() in VERTEBRAE and not any(s.name for s in labels.segments):
+        raise InputError(
+            "E_MASK_SCHEME", labels.path, f"vertebra {wanted} has no number without a scheme ({present})",
+            f"add --scheme {', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}: their numbers clash",
+        )  # fmt: skip
+    raise InputError("E_MASK_LABEL", labels.path, f"has no {wanted[:64]!r} ({present})", "name one that is present")
+
+
+def _of_vertebra(segments: Sequence[Segment], vertebra: str) -> list[Segment]:
+    """Structures named as the vertebra: L1, vertebra L1, vertebrae_L1, L1 vertebra."""
+    pattern = rf"(vertebrae?[\s_-]*)?{re.escape(vertebra.casefold())}([\s_-]*vertebrae?)?"
+    return [s for s in segments if s.name and re.fullmatch(pattern, s.name.casefold())]
+
+
+def _only(labels: Labels, found: Sequence[Segment], asked: str) -> Segment:
+    if len(found) > 1:
+        raise InputError(
+            "E_MASK_LABEL", labels.path, f"has {len(found)} structures that fit {asked!r}: {listed(found)}",
+            "ask by what differs, number or name",
+        )  # fmt: skip
+    return found[0]
