@@ -83,7 +83,7 @@ def test_what_is_no_label_map_is_refused(files: Files, volumes: tuple[Volume, Vo
         "E_MASK_FRACTION other.nii.gz: values from 0 to 0.2 in slice 5 are not whole numbers; "
         "give labels, not probabilities or a resampled mask": np.where(array == 20, 0.2, 0).astype(np.float32),
         "E_MASK_VALUES other.nii.gz: values from -1 to 0 are an image's, not labels; "
-        "a mask has 0 outside and up to 255 positive whole numbers inside": (array == 20)
+        "a mask has 0 outside and up to 200 positive whole numbers inside": (array == 20)
         - (array == 21).astype(np.int16),
     }
     for text, bad in cases.items():

@@ -23,6 +23,9 @@ NEXT_TO_MM = 5.0
 APART_MM, APART_SHARE = 5.0, 0.05
 """A second piece counts when it holds this share of the mask and lies this far from the largest piece, mm: fracture
 fragments and arches cut by a mask lie closer."""
+THIN_SHARE = 0.02
+"""Least share of voxels that have all six neighbours in the region: a body of 1 ml in voxels of 3 mm has a twentieth; the
+levels of a probability map and outlines have none."""
 THICKNESS_SLACK = 1.01
 """A slice of 3.0 mm may be stored as 3.0000002."""
 
@@ -35,10 +38,41 @@ def _pieces(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> int
     if n < 2:
         return n
     sizes = np.bincount(named.ravel())[1:]
-    large = [int(p) + 1 for p in np.flatnonzero(sizes >= APART_SHARE * mask.sum())]
-    main = int(sizes.argmax()) + 1
-    away = ndimage.distance_transform_edt(named != main, sampling=spacing[::-1])
-    return 1 + sum(float(away[named == p].min()) > APART_MM for p in large if p != main)
+    main, steps = int(sizes.argmax()) + 1, np.asarray(spacing[::-1])
+    large = [int(p) + 1 for p in np.flatnonzero(sizes >= APART_SHARE * sizes.sum()) if p + 1 != main]
+    boxes = ndimage.find_objects(named)
+    return 1 + sum(_is_far(named, main, p, boxes[p - 1], steps) for p in large)
+
+
+def _is_far(
+    named: NDArray[np.int32], main: int, other: int, box: tuple[slice, ...], steps: NDArray[np.float64]
+) -> bool:
+    """Whether no voxel of the main piece lies within `APART_MM` of another, whose box is known."""
+    from scipy import spatial
+
+    reach = np.ceil(APART_MM / steps).astype(int)
+    around = tuple(slice(max(b.start - int(r), 0), b.stop + int(r)) for b, r in zip(box, reach, strict=True))
+    near, own = (_surface(named[around] == piece) * steps for piece in (main, other))
+    if not len(near):
+        return True
+    apart, _ = spatial.cKDTree(near).query(own, distance_upper_bound=APART_MM)
+    return bool(np.isinf(apart).all())
+
+
+def _surface(piece: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Voxels (k, j, i) of a piece that have a neighbour outside, or lie at the border of the array."""
+    return np.argwhere(piece & ~_inner(piece))
+
+
+def _inner(piece: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels whose six neighbours belong to the piece too."""
+    inner = np.zeros_like(piece)
+    core = (slice(1, -1),) * 3
+    inner[core] = piece[core]
+    for axis in range(3):
+        for side in (slice(None, -2), slice(2, None)):
+            inner[core] &= piece[tuple(side if a == axis else slice(1, -1) for a in range(3))]
+    return inner
 
 
 def _findings(
@@ -50,6 +84,7 @@ def _findings(
     ml = float(mask.array.sum()) * mask.voxel_mm3 / 1000
     ends = [mask.array.take(end, axis=axis).any() for axis in range(3) for end in (0, -1)]
     pieces = _pieces(mask.array, ct.spacing)
+    inner = np.count_nonzero(_inner(mask.array)) / np.count_nonzero(mask.array)
     return {
         "metal": (float(near.max()), bool(near.max() > metal_hu)),
         "contrast": (0.0, facts.get("contrast") == "yes"),
@@ -58,6 +93,7 @@ def _findings(
         "scattered": (float(pieces), pieces > 1),
         "too_small": (ml, ml < SMALL_ML),
         "too_large": (ml, ml > LARGE_ML),
+        "thin": (100 * inner, inner < THIN_SHARE),
     }
 
 
@@ -76,7 +112,7 @@ def flags(roi: Roi, settings: Imaging) -> dict[str, bool]:
     dict
         metal (HU above `metal_hu` inside or within 5 mm), contrast (header tag), thick_slices (spacing or stated
         thickness above `max_slice_mm`), touches_border, scattered (pieces over 5 mm apart), too_small (< 1 ml),
-        too_large (> 150 ml).
+        too_large (> 150 ml), thin (an outline or a shell: hardly a voxel is surrounded by the region).
     """
     found = _findings(roi.ct, roi.mask, roi.acquisition, settings.metal_hu, settings.max_slice_mm)
     return {name: verdict for name, (_, verdict) in found.items()}
@@ -115,6 +151,10 @@ def doubts(
         "too_large": (
             "W_MASK_LARGE", mask_path, f"the region has {value['too_large']:.4g} ml",
             f"one vertebra has at most {LARGE_ML:g} ml; look at the mask",
+        ),
+        "thin": (
+            "W_MASK_THIN", mask_path, f"{value['thin']:.2g} % of the region's voxels are surrounded by it",
+            "a body is solid, an outline or one level of a probability map is not; look at the mask",
         ),
     }  # fmt: skip
     return [said[name] for name, (_, verdict) in found.items() if verdict]

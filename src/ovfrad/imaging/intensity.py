@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ovfrad.errors import InputError
 from ovfrad.imaging.geometry import Box, box_affine
 from ovfrad.imaging.labelmap import nonfinite
-from ovfrad.imaging.plausibility import check_ct, odd_scale
+from ovfrad.imaging.plausibility import check_ct, clipped, odd_scale
 from ovfrad.imaging.source import Note, Source
 from ovfrad.imaging.volume import Volume
 
@@ -66,6 +66,7 @@ def read_ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = Fal
     notes = odd_scale(source.path, values, source.bits, source.slope)
     if require_ct:
         check_ct(source.path, values, source.bits, source.is_dicom_ct)
+        notes = (*notes, *clipped(source.path, values))
     elif as_stored:
         notes = (*notes, *_no_ct(source, values))
     return Volume(part, box_affine(source.grid.affine, box)), notes

@@ -15,8 +15,8 @@ from ovfrad.imaging.masks import Drawn, Segment, empty, start_on, within
 from ovfrad.imaging.source import Note, Source
 from ovfrad.imaging.volume import Grid, Volume
 
-MOST_LABELS = 255
-"""Different values of a label map; beyond, a picture was given as a mask (label maps of whole bodies have 117)."""
+MOST_LABELS = 200
+"""Different values of a label map (those of whole bodies have 117); beyond, a picture or probabilities were given."""
 HIGHEST = 65535
 """Largest label (FreeSurfer's reach 14175)."""
 

@@ -26,6 +26,9 @@ BONE_HU = 150.0
 SOFT_HU, SOFT_SHARE, AIR_HU = 250.0, 0.2, -900.0
 """Share of what is not air that lies within ±250 HU (fat, muscle, blood, marrow): .63 to .93 in the CTs tried;
 a wrong rescale moves it out."""
+CUT_BELOW, CUT_ABOVE, CUT_HU = 0.02, 0.0005, 2000.0
+"""Shares of the voxels that have the very lowest or highest value when a window cut the values off; scanners end at
+3071 HU or above."""
 FEW_LEVELS, MANY_VOXELS = 256, 50_000
 """So few different values in so many voxels are a picture exported with 8 bits."""
 ROI_LOWEST, ROI_HIGHEST = -200.0, 2500.0
@@ -75,6 +78,17 @@ def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = Fa
             "E_CT_8BIT", path, f"{values.size} voxels hold only {np.unique(values).size} different values",
             f"that is a picture of 8 bits; {REMEDY}",
         )  # fmt: skip
+
+
+def clipped(path: Path, values: NDArray[Any]) -> tuple[Note, ...]:
+    """Note values cut off at a limit, as exports for display leave them; air at -1000 HU or below is no limit."""
+    low, high = float(values.min()), float(values.max())
+    notes = []
+    if low > AIR_HU and float((values == low).mean()) > CUT_BELOW:
+        notes.append(f"{100 * float((values == low).mean()):.2g} % of its voxels have the lowest value, {low:g} HU")
+    if high < CUT_HU and float((values == high).mean()) > CUT_ABOVE:
+        notes.append(f"{100 * float((values == high).mean()):.2g} % of its voxels have the highest value, {high:g} HU")
+    return tuple(("W_CT_CLIPPED", path, note, "its values seem cut off for display") for note in notes)
 
 
 def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) -> list[Note]:

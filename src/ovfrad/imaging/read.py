@@ -27,8 +27,10 @@ from ovfrad.imaging.volume import Grid, Roi, Volume
 if TYPE_CHECKING:
     from ovfrad.study.settings import Imaging
 
-MOST_VOXELS = 2**27
-"""Voxels of a region's box with its margin: a body at 0.1 mm has 10 million; more is no vertebra."""
+MOST_VOXELS = 2**26
+"""Voxels of a region's box with its margin: a vertebra at 0.25 mm has 58 million."""
+FULL = 0.9
+"""Share of an image that no vertebra fills, however tightly the image was cropped."""
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -181,10 +183,12 @@ def whole(grid: Grid) -> Box:
 
 
 def _drawn(labels: Labels, segment: Segment, grid: Grid) -> Drawn:
-    """A structure that neither is empty nor fills the image."""
+    """A structure that does not fill the image."""
     drawn = labels.draw(segment)
-    if drawn.array.shape == grid.shape and drawn.array.all():
-        raise InputError("E_MASK_FULL", labels.path, "covers the whole image", "give a mask of one vertebra")
+    share = np.count_nonzero(drawn.array) / np.prod(grid.shape, dtype=float)
+    if share > FULL:
+        fault = "covers the whole image" if share == 1 else f"covers {100 * share:.3g} % of the image"
+        raise InputError("E_MASK_FULL", labels.path, fault, "give a mask of one vertebra")
     return drawn
 
 
