@@ -72,6 +72,11 @@ class Layout:
         one = self.elements.get(tag)
         return bytes(self.data[one.offset : one.offset + one.length]) if one else b""
 
+    def word(self, tag: int) -> int | None:
+        """A top-level US value; None where there is none."""
+        raw = self.value(tag)
+        return int.from_bytes(raw, "big" if self.order == ">" else "little") if len(raw) == 2 else None
+
 
 def _damaged(path: Path, fault: str) -> InputError:
     return InputError("E_DICOM_FILE", path, f"cannot be read as DICOM: {fault}", REMEDY)

@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import struct
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from ovfrad.imaging.dicom.codestream import check_ends
 from ovfrad.imaging.dicom.gate import DEFLATED, PIXELS, Element, Layout, opened
+from ovfrad.imaging.dicom.pixels import COMPRESSED, NATIVE
 
-CT = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -65,7 +65,9 @@ def header(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     if kind in SEGMENTATIONS:
         from ovfrad.imaging.dicom.parse_segmentation import segmentation
 
-        values, arrays = segmentation(_dataset(layout))
+        apart = layout.fragments or layout.syntax == DEFLATED
+        values, arrays = segmentation(_dataset(layout, pixels=bool(apart)))
+        values["Pixels"] = _pixels(layout)
     elif kind == STRUCTURES:
         from ovfrad.imaging.dicom.parse_structures import structures
 
@@ -97,13 +99,25 @@ def classic(layout: Layout) -> dict[str, Any]:
 
 def _pixels(layout: Layout) -> dict[str, Any]:
     one = layout.elements.get(PIXELS)
+    if layout.fragments and layout.syntax in COMPRESSED:
+        check_ends(layout)
     return {
         "syntax": layout.syntax,
+        "name": _syntax_name(layout.syntax),
         "order": layout.order,
         "bytes": one.length if one and not layout.fragments else None,
         "offset": one.offset if one and layout.syntax != DEFLATED and not layout.fragments else None,
         "fragments": len(layout.fragments),
     }
+
+
+def _syntax_name(uid: str) -> str:
+    """Name of a transfer syntax (PS3.6 A.1)."""
+    if known := NATIVE.get(uid) or COMPRESSED.get(uid):
+        return known
+    from pydicom.uid import UID_dictionary
+
+    return UID_dictionary[uid][0] if uid in UID_dictionary else "not known"
 
 
 def _value(layout: Layout, tag: int, one: Element, vr: str) -> Any:
@@ -113,8 +127,7 @@ def _value(layout: Layout, tag: int, one: Element, vr: str) -> Any:
     if vr == "SQ":
         return True
     if vr == "US":
-        raw = layout.value(tag)
-        return struct.unpack(layout.order + "H", raw)[0] if len(raw) == 2 else None
+        return layout.word(tag)
     parts: list[Any] = _text(layout, tag).split("\\")
     if vr in ("DS", "IS"):
         parts = [_number(part) for part in parts]
