@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.pixels import COMPRESSED, NATIVE
+from ovfrad.imaging.plausibility import FAT_HU
 from ovfrad.imaging.source import truncated
 
 COSINE = 1e-3
@@ -22,6 +23,13 @@ ENHANCED = (f"{CT_IMAGE}.1", f"{CT_IMAGE}.2.2")
 LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
 PROJECTIONS = {"MIP", "MINIP", "MAX_IP", "MIN_IP", "PROJECTION IMAGE", "VOLUME_RENDER", "MAXIMUM", "MINIMUM"}
 """Values of ImageType by which an image holds no HU of the tissue at its place (C.8.16.1, C.8.16.2.1.4)."""
+MODALITIES = {
+    "CR", "DX", "KO", "MG", "MR", "NM", "OT", "PR", "PT", "REG", "RF", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT",
+    "SC", "SEG", "SR", "US", "XA",
+}  # fmt: skip
+COLOURS = {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
+UNITS = {"OD", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"}
+"""What messages may show (C.7.3.1.1.1, C.7.6.3.1.2, C.11.1.1.2): a damaged header may hold a name there."""
 AGAIN = "export the series again from the scanner or PACS"
 ORIGINAL = "export the original series"
 
@@ -93,8 +101,9 @@ def check_slice(one: Slice) -> None:
     if "ModalityLUTSequence" in one.values:
         raise one.refused("E_DICOM_RESCALE", "has a table in place of a rescale", ORIGINAL)
     if (unit := one.text("RescaleType") or "HU") not in ("HU", "US"):
-        unit = unit[:16] if unit.isascii() and unit.isprintable() else "another unit"
-        raise one.refused("E_DICOM_RESCALE", f"its values are in {unit}, not HU", "give a CT in HU")
+        shown = unit if unit in UNITS else "another unit"
+        raise one.refused("E_DICOM_RESCALE", f"its values are in {shown}, not HU", "give a CT in HU")
+    _check_range(one)
     check_orientation(one)
     one.numbers("PixelSpacing", 2)
     one.numbers("ImagePositionPatient", 3)
@@ -102,7 +111,7 @@ def check_slice(one: Slice) -> None:
 
 def _check_kind(one: Slice) -> None:
     if (found := one.text("Modality")) != "CT":
-        said = f"modality {found}" if found.isascii() and found.isupper() and len(found) < 17 else "no known modality"
+        said = f"modality {found}" if found in MODALITIES else "no known modality"
         raise one.refused("E_NOT_CT", f"its header says {said}", "give a CT series")
     kind = one.text("SOPClassUID")
     if kind and kind != CT_IMAGE and kind not in ENHANCED:  # anonymisers empty it
@@ -124,7 +133,7 @@ def _check_kind(one: Slice) -> None:
 def _check_pixel_format(one: Slice) -> None:
     colour = one.text("PhotometricInterpretation")
     if colour != "MONOCHROME2" or one.values.get("SamplesPerPixel") != 1:
-        shown = colour if colour.replace("_", "").isalnum() and colour.isascii() and len(colour) < 17 else "missing"
+        shown = colour if colour in COLOURS else "unknown" if colour else "missing"
         raise one.refused(
             "E_DICOM_PIXELS", f"photometric interpretation is {shown}",
             "CT slices are MONOCHROME2; export the original series",
@@ -148,6 +157,17 @@ def _check_pixel_format(one: Slice) -> None:
         )  # fmt: skip
     if one.number("PixelRepresentation") not in (0, 1):
         raise one.refused("E_DICOM_TAG", "PixelRepresentation is neither 0 nor 1", AGAIN)
+
+
+def _check_range(one: Slice) -> None:
+    """Refuse a rescale by which no stored value can be the HU of fat."""
+    slope, intercept, bits = one.number("RescaleSlope"), one.number("RescaleIntercept"), int(one.number("BitsStored"))
+    first = -(1 << bits - 1) if one.values["PixelRepresentation"] == 1 else 0
+    lowest = min(slope * first, slope * (first + (1 << bits) - 1)) + intercept
+    if lowest > FAT_HU:
+        raise one.refused(
+            "E_DICOM_RESCALE", f"its rescale makes no value below {lowest:g} HU, and fat has -100", ORIGINAL
+        )
 
 
 def check_orientation(one: Slice) -> NDArray[np.float64]:
