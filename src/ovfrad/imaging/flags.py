@@ -24,8 +24,8 @@ APART_MM, APART_SHARE = 5.0, 0.05
 """A second piece counts when it holds this share of the mask and lies this far from the largest piece, mm: fracture
 fragments and arches cut by a mask lie closer."""
 THIN_SHARE = 0.02
-"""Least share of voxels that have all six neighbours in the region: a body of 1 ml in voxels of 3 mm has a twentieth; the
-levels of a probability map and outlines have none."""
+"""Least share of voxels that have all six neighbours in the region: a body of 1 ml in voxels of 3 mm has a twentieth;
+the levels of a probability map and outlines have none."""
 THICKNESS_SLACK = 1.01
 """A slice of 3.0 mm may be stored as 3.0000002."""
 
@@ -93,7 +93,7 @@ def _findings(
         "scattered": (float(pieces), pieces > 1),
         "too_small": (ml, ml < SMALL_ML),
         "too_large": (ml, ml > LARGE_ML),
-        "thin": (100 * inner, inner < THIN_SHARE),
+        "thin": (float(100 * inner), bool(inner < THIN_SHARE)),
     }
 
 

@@ -31,8 +31,8 @@ CUT_BELOW, CUT_ABOVE, CUT_HU = 0.02, 0.0005, 2000.0
 3071 HU or above."""
 FEW_LEVELS, MANY_VOXELS = 256, 50_000
 """So few different values in so many voxels are a picture exported with 8 bits."""
-ROI_LOWEST, ROI_HIGHEST = -200.0, 2500.0
-"""Mean HU of a region: below is lung or air, above is metal; no bone."""
+ROI_LOWEST, ROI_HIGHEST = -100.0, 2500.0
+"""Mean HU of a region: below is fat, lung or air, above is metal; no bone."""
 ROI_LOW, ROI_HIGH = 0.0, 1000.0
 """Mean HU of a vertebral body: osteoporotic ones reach down to about 0, cement and dense sclerosis exceed 1000."""
 REMEDY = "give the original CT in HU, its rescale applied"
@@ -58,7 +58,12 @@ def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = Fa
     if bits == 8:
         raise InputError("E_CT_8BIT", path, f"stores 8 bits a voxel, {low:g} to {high:g}", REMEDY)
     fat = float((values < FAT_HU).mean())
-    if fat < FAT_SHARE and not is_dicom_ct:
+    if fat < FAT_SHARE and is_dicom_ct:
+        raise InputError(
+            "E_CT_SCALE", path, f"values run from {low:g} to {high:g} HU, and hardly one lies below {FAT_HU:g}",
+            f"every CT shows fat there; {REMEDY}",
+        )  # fmt: skip
+    if fat < FAT_SHARE:
         raise InputError(
             "E_NOT_CT", path,
             f"values run from {low:g} to {high:g} and {100 * fat:.2g} % lie below {FAT_HU:g}, where a CT shows fat",

@@ -6,6 +6,7 @@ onto a CT: it must lie on the CT's grid, in whatever axis order it is stored.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,8 +125,8 @@ def read_roi(
     ct, mask = Path(ct), Path(mask)
     with readable(ct):
         source = open_ct(ct)
+    labels = _on(source, mask)
     with readable(mask):
-        labels = open_mask(mask, source)
         drawn = _drawn(labels, choose(labels, label, vertebra, scheme), source.grid)
     box = whole(source.grid) if margin_mm is None else _with_margin(drawn, source.grid, margin_mm)
     if margin_mm is not None and np.prod([part.stop - part.start for part in box], dtype=float) > MOST_VOXELS:
@@ -146,9 +147,8 @@ def read_rois(image: str | Path, mask: str | Path, labels: Sequence[int | str | 
     image, mask = Path(image), Path(mask)
     with readable(image):
         source = open_ct(image)
-    with readable(mask):
-        opened = open_mask(mask, source)
-        chosen = [choose(opened, label) for label in labels]
+    opened = _on(source, mask)
+    chosen = [choose(opened, label) for label in labels]
     with readable(image):
         stored, notes = read_ct(source, whole(source.grid), require_ct=False, as_stored=True)
     notes = (*source.notes, *notes, *opened.notes)
@@ -163,10 +163,22 @@ def read_segments(ct: str | Path, mask: str | Path) -> list[tuple[Segment, int, 
     ct, mask = Path(ct), Path(mask)
     with readable(ct):
         source = open_ct(ct)
+    labels = _on(source, mask)
     with readable(mask):
-        labels = open_mask(mask, source)
         sizes = [_size(labels, segment) for segment in labels.segments]
     return [(s, n, n * source.grid.voxel_mm3) for s, n in zip(labels.segments, sizes, strict=True)]
+
+
+def _on(source: Source, mask: Path) -> Labels:
+    """A mask opened on the grid of a CT; where the grids differ, a CT cut off or damaged is named in its stead."""
+    try:
+        with readable(mask):
+            return open_mask(mask, source)
+    except InputError as error:
+        if error.code == "E_MASK_GRID":
+            with readable(source.path):
+                deque(source.planes([]), maxlen=0)
+        raise
 
 
 def _size(labels: Labels, segment: Segment) -> int:

@@ -92,7 +92,11 @@ def check_axes(path: Path, grid: Grid) -> None:
             "E_IMAGE_SPACING", path, f"voxels of {' x '.join(f'{v:.4g}' for v in lengths)} mm",
             "a CT has a spacing between 0.01 and 100 mm on each axis; export the file again",
         )  # fmt: skip
-    u, _, vt = np.linalg.svd(grid.affine[:3, :3] / lengths)
+    u, independence, vt = np.linalg.svd(grid.affine[:3, :3] / lengths)
+    if independence.min() < 1e-3:
+        raise InputError(
+            "E_IMAGE_SHEAR", path, "two of its axes run the same way", "the header is damaged; export the file again"
+        )
     straight = grid.affine.copy()
     straight[:3, :3] = (u @ vt) * lengths
     off = grid_distance(grid.shape, grid.affine, straight)

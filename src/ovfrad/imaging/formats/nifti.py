@@ -24,6 +24,9 @@ FORMS_CLASH = 0.1
 """Voxels by which sform and qform may differ: their rounding stays below, two different spaces lie above."""
 SPACING_CLASH = 0.01
 """Share by which pixdim and the sform's axes may differ."""
+EPS = float(np.finfo(np.float32).eps)
+HALF_TURN = 5 * EPS
+"""Square of the left-out part of a quaternion that three rounded parts cannot tell from zero."""
 MAX_OFFSET = 1 << 26
 """Bytes of header extensions; real ones take kilobytes."""
 
@@ -139,7 +142,8 @@ def _affine(path: Path, header: Any, grid: tuple[int, int, int]) -> tuple[NDArra
     notes: list[str] = []
     check_axes(path, Grid(grid, forms[0]))
     if len(forms) == 2:
-        off = grid_distance(grid, forms[0], forms[1])
+        off, slack = grid_distance(grid, forms[0], forms[1]), _rounding(header) * float(np.linalg.norm(grid))
+        off = max(grid_distance((1, 1, 1), forms[0], forms[1]), off - slack)
         if off > FORMS_CLASH:
             raise InputError(
                 "E_NIFTI_FORMS", path, f"sform and qform place it {off:.3g} voxels apart",
@@ -158,6 +162,18 @@ def _affine(path: Path, header: Any, grid: tuple[int, int, int]) -> tuple[NDArra
     return LPS_TO_RAS @ forms[0], notes
 
 
+def _scalar(quaternion: list[float]) -> float:
+    """The part of a rotation's quaternion that the header leaves out; half a turn is met in spite of rounding."""
+    square = 1 - sum(q * q for q in quaternion)
+    return float(square**0.5) if square > HALF_TURN else 0.0
+
+
+def _rounding(header: Any) -> float:
+    """Radians by which the rounded quaternion of a header may miss the rotation that was meant."""
+    scalar = _scalar([float(header[f"quatern_{c}"]) for c in "bcd"])
+    return 4 * EPS / max(scalar, HALF_TURN**0.5)
+
+
 def _qform(path: Path, header: Any) -> NDArray[np.float64]:
     """(i, j, k, 1) -> RAS mm by quaternion (NIfTI-1 standard, method 2)."""
     from nibabel.quaternions import quat2mat
@@ -167,11 +183,10 @@ def _qform(path: Path, header: Any) -> NDArray[np.float64]:
         raise _refuse_header(path, "the rotation of its qform is no rotation")
     if float(header["pixdim"][0]) not in (-1.0, 0.0, 1.0):
         raise _refuse_header(path, f"the handedness of its qform is {float(header['pixdim'][0]):g}, not 1 or -1")
-    square = sum(q * q for q in quaternion)
     spacing = np.array([float(v) for v in header["pixdim"]][1:4])
     spacing[2] *= -1.0 if float(header["pixdim"][0]) == -1.0 else 1.0  # 0 counts as 1 (NIfTI-1 standard)
     affine = np.eye(4)
-    affine[:3, :3] = quat2mat([max(0.0, 1 - square) ** 0.5, *quaternion]) * spacing
+    affine[:3, :3] = quat2mat([_scalar(quaternion), *quaternion]) * spacing
     affine[:3, 3] = [float(header[f"qoffset_{c}"]) for c in "xyz"]
     return affine
 
