@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from itertools import permutations, product
 from pathlib import Path
@@ -30,6 +31,7 @@ from ovfrad.imaging.masks import Segment
 from ovfrad.imaging.source import Source
 from ovfrad.imaging.volume import Grid, Volume
 
+REFERENCE = Path(__file__).parents[1] / "reference" / "imaging"
 AFFINE = np.array([[0.8, 0, 0, -12.0], [0, 0.7, 0, 40.5], [0, 0, 2.5, -300.0], [0, 0, 0, 1.0]])
 SHAPE = (9, 11, 13)
 WHO = {"patient": "Secret-ID", "frame": "1.2.3.4", "series": "1.2.3.5", "study": "1.2.3.6"}
@@ -464,3 +466,21 @@ def test_frame_and_series(tmp_path: Path, frame: str, series: str, said: str | N
 def test_patients_are_compared_where_both_are_named(tmp_path: Path) -> None:
     assert_read(write(tmp_path / "a.dcm", LABELS, change=put(PatientID="")))
     assert_read(write(tmp_path / "b.dcm", LABELS, change=put(PatientID="Secret-ID ")))
+
+
+@pytest.mark.parametrize("name", ["binary", "fractional", "labelmap", "labelmap_rle", "labelmap_jpegls"])
+def test_files_of_another_writer(name: str) -> None:
+    """Files that highdicom wrote; see tests/reference/imaging."""
+    made = runpy.run_path(str(REFERENCE / "segments.py"))
+    across, down = np.array(made["COSINES"]).reshape(2, 3)
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = across * made["SPACING"][1], down * made["SPACING"][0]
+    affine[:3, 2], affine[:3, 3] = made["ALONG"], made["ORIGIN"]
+    ct = Source(CT.path, Grid(made["SHAPE"], affine), 16, no_planes, identity={"patient": "P1"})
+    mask = opened(REFERENCE / f"seg_{name}.dcm", ct)
+    assert [segment.name for segment in mask.segments] == ["vertebra L1", "vertebra L2"]
+    for segment in mask.segments:
+        drawn = mask.draw(segment)
+        found = np.zeros(made["SHAPE"], bool)
+        found[drawn.box] = drawn.array
+        assert np.array_equal(found, made["labels"]() == segment.number)
