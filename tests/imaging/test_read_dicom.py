@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -133,7 +134,10 @@ def test_compressed_slices_are_read(
     assert_equal(inspect(read_roi(series, files[1], label=20)), wanted)
     path = series / "slice_0010.dcm"
     path.write_bytes(path.read_bytes()[:-400])
-    assert refusal(series, files[1], label=20).split(":")[0] == "E_DICOM_FILE slice_0010.dcm"
+    assert refusal(series, files[1], label=20) == (
+        "E_IMAGE_TRUNCATED slice_0010.dcm: its compressed pixels do not end within the file; "
+        "the file was cut off; copy or export it again"
+    )
 
 
 @pytest.mark.parametrize("folder", ["spine_ct/dicom/series", "sarcoma_ct/dicom_003/image"])
@@ -199,6 +203,34 @@ EVERY = {
     "E_CT_8BIT slice_0001.dcm: has 8 bits a pixel; CT slices have 16; export the original series": _tag(
         BitsAllocated=8, BitsStored=8, HighBit=7
     ),
+    "E_DICOM_RESCALE slice_0001.dcm: has a table in place of a rescale; export the original series": _tag(
+        ModalityLUTSequence=[]
+    ),
+    "E_DICOM_RESCALE slice_0001.dcm: its values are in another unit, not HU; give a CT in HU": _tag(
+        RescaleType="Secret"
+    ),
+    "E_DICOM_RESCALE slice_0001.dcm: its rescale makes no value below 0 HU, and fat has -100; "
+    "export the original series": _tag(PixelRepresentation=0, RescaleIntercept="0"),
+    "E_CT_8BIT slice_0001.dcm: stores 8 bits a pixel; CT slices store 12 to 16; export the original series": _tag(
+        BitsStored=8, HighBit=7
+    ),
+    "E_DICOM_PIXELS slice_0001.dcm: BitsStored is 12 and HighBit is 15; the highest bit is the last stored one "
+    "(at most 15); export the original series": _tag(BitsStored=12),
+    "E_DICOM_PIXELS slice_0001.dcm: photometric interpretation is unknown; "
+    "CT slices are MONOCHROME2; export the original series": _tag(PhotometricInterpretation="SECRET"),
+    "E_NOT_CT slice_0001.dcm: is a secondary capture by its SOP class; export the original series": _tag(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.7"
+    ),
+    "E_NOT_CT slice_0001.dcm: is no CT image by its SOP class; export the original series": _tag(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.4"
+    ),
+    "E_DICOM_DERIVED slice_0001.dcm: is a projection or rendering (MIP); export the original series": _tag(
+        ImageType=["DERIVED", "SECONDARY", "MIP"]
+    ),
+    "E_IMAGE_SURPLUS slice_0001.dcm: holds more bytes than its header announces; header and voxels do not belong "
+    "together; export the file again": lambda data, n: setattr(data, "PixelData", data.PixelData + bytes(2)),
+    "E_DICOM_FILE slice_0001.dcm: holds no pixels; copy or export the series again": _tag(PixelData=None),
+    "E_DICOM_TAG slice_0001.dcm: Rows or Columns is 0; export the series again from the scanner or PACS": _tag(Rows=0),
     "E_DICOM_TAG slice_0001.dcm: PixelSpacing is missing or not 2 numbers; "
     "export the series again from the scanner or PACS": _tag(PixelSpacing=None),
     "E_IMAGE_SPACING series: voxels of 0 x 0.8 x 2 mm; "
@@ -207,8 +239,8 @@ EVERY = {
     "export the series again from the scanner or PACS": _tag(ImagePositionPatient=None),
     "E_DICOM_TAG slice_0001.dcm: ImageOrientationPatient is not two perpendicular unit vectors; "
     "export the series again from the scanner or PACS": _tag(ImageOrientationPatient=[1, 0, 0, 0.5, 1, 0]),
-    "E_DICOM_MULTIFRAME slice_0001.dcm: holds 24 frames (enhanced CT); "
-    "series of one slice a file are read; convert it, or export NIfTI": _tag(NumberOfFrames=24),
+    "E_DICOM_MULTIFRAME slice_0001.dcm: holds 24 frames and is no enhanced CT; "
+    "a file holds one slice, or is an enhanced CT; export it again": _tag(NumberOfFrames=24),
     "E_DICOM_LOCALIZER slice_0001.dcm: is a localizer; keep the slices of the series alone in the folder": _tag(
         ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]
     ),
@@ -225,6 +257,8 @@ def test_slices_that_are_no_ct_in_hu_are_refused(series: Path, text: str) -> Non
 
 ONE = {
     "E_DICOM_PATIENT series: holds 2 patients (23 + 1 files); give one series a folder": _tag(PatientID="P2"),
+    "E_DICOM_MIXED slice_0006.dcm: ImagePositionPatient lies 1 mm beside the stack of the other slices; the slices of "
+    "one CT lie straight above each other; export the series again": _tag(ImagePositionPatient=[-11, 40.5, -290]),
     "E_DICOM_SERIES series: holds 2 series (23 + 1 files); give one series a folder": _tag(SeriesInstanceUID="1.2.3"),
     "E_DICOM_SERIES series: holds 2 studies (23 + 1 files); give one series a folder": _tag(StudyInstanceUID="1.2.3"),
     "E_DICOM_MIXED slice_0006.dcm: PixelSpacing differs from that of slice_0001.dcm; the slices of one CT share size, "
@@ -249,6 +283,11 @@ ONE = {
 def test_one_slice_that_does_not_belong_is_refused(series: Path, text: str) -> None:
     edit(series, ONE[text], only=5)
     assert refusal(series) == text
+
+
+def test_a_slice_of_another_name_is_of_another_patient(series: Path) -> None:
+    edit(series, _tag(PatientName="Secret^Other"), only=5)
+    assert refusal(series) == "E_DICOM_PATIENT series: holds 2 patients (23 + 1 files); give one series a folder"
 
 
 def test_gantry_tilt_is_refused(series: Path) -> None:
@@ -296,14 +335,45 @@ def test_contrast_gaps_and_loss_are_told(series: Path, files: tuple[Path, Path])
     assert flags(roi, Imaging())["contrast"]
 
 
+def test_a_tilt_that_only_the_header_names_and_changing_kernels_are_told(series: Path) -> None:
+    edit(series, _tag(GantryDetectorTilt="15", ConvolutionKernel="B30f"))
+    edit(series, _tag(ConvolutionKernel="B70f"), only=5)
+    with pytest.warns(InputWarning) as caught:
+        read_volume(series)
+    assert [str(w.message) for w in caught] == [
+        "W_DICOM_TILT series: its header names a gantry tilt of 15 degrees that the places of the slices do not show; "
+        "shapes are wrong if the slices were not corrected for it",
+        "W_DICOM_ACQUISITION series: its slices have 2 kernels or tube voltages; texture and HU differ between them",
+    ]
+
+
+def test_folders_in_a_series_are_told_and_what_is_no_file_is_refused(series: Path) -> None:
+    (series / "more").mkdir()
+    with pytest.warns(
+        InputWarning, match=r"^W_DICOM_FOLDER series: holds 1 more folders; slices in them are not read$"
+    ):
+        read_volume(series)
+    (series / "IM99").symlink_to(series / "nowhere")
+    assert refusal(series).startswith("E_DICOM_FILE IM99: is no file (a device, a pipe or a link to nothing); ")
+    (series / "IM99").unlink()
+    os.mkfifo(series / "IM99")
+    assert refusal(series).startswith("E_DICOM_FILE IM99: is no file ")
+
+
+def test_slices_may_lack_an_emptied_class_and_a_name(series: Path, files: tuple[Path, Path], wanted: Any) -> None:
+    """As anonymisers leave them."""
+    edit(series, _tag(SOPClassUID="", PatientID=None, PatientName=None, SOPInstanceUID="", RescaleType=None))
+    assert_equal(inspect(read_roi(series, files[1], label=20)), wanted)
+
+
 def test_one_file_of_a_series_and_a_dicom_mask_are_refused(series: Path, files: tuple[Path, Path]) -> None:
-    assert refusal(series / "slice_0001.dcm").startswith("E_FORMAT slice_0001.dcm: is one DICOM file; give the folder")
-    assert refusal(files[0], series, label=1).startswith("E_MASK_FORMAT series: is a CT series; give the mask as")
-    edit(series, _tag(Modality="SEG"))
-    for mask in (series, series / "slice_0001.dcm"):
-        assert refusal(files[0], mask, label=1).startswith(
-            f"E_MASK_FORMAT {mask.name}: is a DICOM SEG, which is not supported yet; give the mask as a NIfTI"
-        )
+    assert refusal(series / "slice_0001.dcm") == (
+        "E_FORMAT slice_0001.dcm: is one DICOM file; give the folder of its series"
+    )
+    assert refusal(files[0], series, label=1).startswith("E_MASK_FORMAT series: holds 24 DICOM files; ")
+    assert refusal(files[0], series / "slice_0001.dcm", label=1).startswith(
+        "E_MASK_FORMAT slice_0001.dcm: is a slice of a CT; "
+    )
 
 
 def test_the_real_series_with_its_segmentation_is_read(shared: Path) -> None:

@@ -21,6 +21,11 @@ from ovfrad.imaging.dicom.pixels import COMPRESSED, as_stored
 
 ROWS, COLUMNS, STORED, SIGNED = 0x00280010, 0x00280011, 0x00280101, 0x00280103
 
+JPEG_12 = "1.2.840.10008.1.2.4.51"
+"""Its lossy process has 12 bits (or 8, which no CT has); GDCM itself writes a variant of 16 bits of its own."""
+TRIALS = (b"Unsupported JPEG data precision", b"Invalid SOS parameters for sequential JPEG")
+"""Remarks of GDCM while it tries its decoders of 8, 12 and 16 bits in turn."""
+
 Frames = list[list[tuple[int, int]]]
 _last: tuple[tuple[Any, ...], Layout, Frames] | None = None
 
@@ -64,7 +69,8 @@ def _decoded(layout: Layout, stream: bytes, rows: int, columns: int, bits: int, 
                 "copy or export the series again",
             )  # fmt: skip
         precision, sign = found[3:]
-        if not 8 < precision <= 16 or (sign and not signed) or (precision < bits and signed and not sign):
+        wanted = range(12, 13) if layout.syntax == JPEG_12 else range(9, 17)
+        if precision not in wanted or (sign and not signed) or (precision < bits and signed and not sign):
             raise InputError(
                 "E_DICOM_FILE", path, f"its compressed pixels have {precision} bits and its header announces {bits}",
                 "copy or export the series again",
@@ -118,6 +124,7 @@ def _remarks() -> Iterator[list[bytes]]:
     finally:
         os.dup2(kept, 2)
         with contextlib.suppress(BlockingIOError):
-            found.append(os.read(source, 64))
+            lines = os.read(source, 4096).splitlines()
+            found += [line for line in lines if line.strip() and not line.startswith(TRIALS)]
         for descriptor in (kept, source, sink):
             os.close(descriptor)

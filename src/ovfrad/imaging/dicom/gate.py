@@ -146,7 +146,8 @@ def _inflated(path: Path, data: Any, start: int) -> bytes:
             "E_DICOM_LIMIT", path, f"inflates to more than {INFLATED_BYTES >> 20} MiB",
             "store it without the deflated transfer syntax",
         )  # fmt: skip
-    if not engine.eof or engine.unused_data.strip(b"\0"):
+    checks = struct.pack("<LL", zlib.crc32(out), len(out))  # GDCM ends as gzip does
+    if not engine.eof or (engine.unused_data.strip(b"\0") and engine.unused_data != checks):
         raise _damaged(path, "its deflated bytes do not end where the file ends")
     return out
 
