@@ -149,10 +149,10 @@ def _of_parsed(parsed: Parsed) -> list[Slice]:
 
 def _check_stack(path: Path, frames: list[Slice], announced: Any) -> None:
     """Refuse an enhanced CT that is more than one stack."""
-    if not frames or len(frames) != (announced or 1):
-        raise InputError(
-            "E_DICOM_MULTIFRAME", path, f"describes {len(frames)} of its frames", "export it again from the scanner"
-        )
+    if not frames or len(frames) != announced:
+        count = f"{announced:g}" if isinstance(announced, (int, float)) else "of unknown number"
+        fault = f"describes {len(frames)} of its frames, which are {count}"
+        raise InputError("E_DICOM_MULTIFRAME", path, fault, "export it again from the scanner")
     kinds = {
         "StackID": "stacks", "TemporalPositionIndex": "points of time",
         "NominalPercentageOfCardiacPhase": "phases of the heart",

@@ -18,7 +18,7 @@ from ovfrad.imaging.source import truncated
 COSINE = 1e-3
 """By which the image orientation may miss unit length and a right angle (a rounded header)."""
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-ENHANCED = (f"{CT_IMAGE}.1", f"{CT_IMAGE}.2.2")
+ENHANCED = (f"{CT_IMAGE}.1", f"{CT_IMAGE}.2")
 """Enhanced and legacy converted enhanced CT Image Storage."""
 LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
 PROJECTIONS = {"MIP", "MINIP", "MAX_IP", "MIN_IP", "PROJECTION IMAGE", "VOLUME_RENDER", "MAXIMUM", "MINIMUM"}
@@ -123,11 +123,11 @@ def _check_kind(one: Slice) -> None:
             "a file holds one slice, or is an enhanced CT; export it again",
         )  # fmt: skip
     kinds = one.values.get("ImageType") or []
-    flavours = {str(v).strip().upper() for v in ([kinds] if isinstance(kinds, str) else kinds)}
-    if flavours & LOCALIZERS:
+    flavours = [str(v).strip().upper() for v in ([kinds] if isinstance(kinds, str) else kinds)]
+    if LOCALIZERS.intersection(flavours):
         raise one.refused("E_DICOM_LOCALIZER", "is a localizer", "keep the slices of the series alone in the folder")
-    if found_kinds := sorted(flavours & PROJECTIONS):
-        raise one.refused("E_DICOM_DERIVED", f"is a projection or rendering ({found_kinds[0]})", ORIGINAL)
+    if projections := [v for v in flavours if v in PROJECTIONS]:
+        raise one.refused("E_DICOM_DERIVED", f"is a projection or rendering ({projections[0]})", ORIGINAL)
 
 
 def _check_pixel_format(one: Slice) -> None:
