@@ -24,6 +24,7 @@ from pydicom.uid import (
 )
 
 from ovfrad.errors import InputError
+from ovfrad.imaging import read_roi
 from ovfrad.imaging.dicom.sandbox import facts
 from ovfrad.imaging.dicom.segmentation import Segmentation, open_segmentation
 from ovfrad.imaging.geometry import Turn, turned
@@ -358,6 +359,7 @@ def more(data: Dataset) -> None:
         (put(Rows=0), "E_SEG_SIZE has frames of 0 x 13"),
         (drop("Rows"), "E_SEG_SIZE"),
         (put(BitsAllocated=8), "E_IMAGE_TRUNCATED"),
+        (put(SOPClassUID="1.2.840.10008.5.1.4.1.1.7"), "E_DICOM_FILE says SEG, but is of another SOP class"),
         (put(BitsAllocated=12), "E_SEG_TYPE"),
         (put(SegmentationType="SECRET"), "E_SEG_TYPE"),
         (put(SamplesPerPixel=3), "E_SEG_TYPE"),
@@ -466,6 +468,21 @@ def test_frame_and_series(tmp_path: Path, frame: str, series: str, said: str | N
 def test_patients_are_compared_where_both_are_named(tmp_path: Path) -> None:
     assert_read(write(tmp_path / "a.dcm", LABELS, change=put(PatientID="")))
     assert_read(write(tmp_path / "b.dcm", LABELS, change=put(PatientID="Secret-ID ")))
+
+
+def test_with_the_series_it_was_drawn_on(series: Path, tmp_path: Path, volumes: tuple[Volume, Volume]) -> None:
+    first = pydicom.dcmread(next(series.iterdir()))
+
+    def drawn_on(data: Dataset) -> None:
+        data.PatientID, data.FrameOfReferenceUID = first.PatientID, first.FrameOfReferenceUID
+        data.ReferencedSeriesSequence[0].SeriesInstanceUID = first.SeriesInstanceUID
+
+    path = write(tmp_path / "mask.dcm", volumes[1], change=drawn_on, seed=0)
+    roi = read_roi(series, path, label="vertebra L20", margin_mm=None)
+    assert np.array_equal(roi.mask.array, volumes[1].array == 20)
+    assert roi.warnings == ()
+    with pytest.raises(InputError, match=r"^E_MASK_FRAME mask.dcm: its frame of reference is not the CT's;"):
+        read_roi(series, write(path, volumes[1], change=put(PatientID="P1")), label=20)
 
 
 @pytest.mark.parametrize("name", ["binary", "fractional", "labelmap", "labelmap_rle", "labelmap_jpegls"])

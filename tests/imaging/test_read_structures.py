@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
+from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from scipy import ndimage
 
 from ovfrad.errors import InputError
+from ovfrad.imaging import read_roi
 from ovfrad.imaging.contours import area
 from ovfrad.imaging.dicom.sandbox import facts
 from ovfrad.imaging.dicom.structures import Structures, open_structures
@@ -346,6 +350,10 @@ def no_contours(data: Dataset) -> None:
     del data.ROIContourSequence
 
 
+def other_class(data: Dataset) -> None:
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+
+
 def other_patient(data: Dataset) -> None:
     data.PatientID = "Secret-Other"
 
@@ -353,6 +361,7 @@ def other_patient(data: Dataset) -> None:
 @pytest.mark.parametrize(
     ("change", "start"),
     [
+        (other_class, "E_DICOM_FILE says RTSTRUCT, but is of another SOP class"),
         (announced, "E_RTSTRUCT_POINTS ROI 1 (L1) has a closed contour of 60 points (61 announced)"),
         (same_number, "E_RTSTRUCT_ROI two of its ROIs have one number"),
         (same_reference, "E_RTSTRUCT_ROI its contours are not sorted"),
@@ -418,3 +427,25 @@ def test_a_region_of_another_image_in_one_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.dcm", {"L1": BLOB, "on MR": BLOB}, change=change)
     assert np.array_equal(voxels(opened(path), 1), in_rings())
     assert refusal(path, number=2).startswith("E_MASK_FRAME ROI 2 (on MR) was drawn in another frame of reference")
+
+
+def test_the_tumour_of_a_real_structure_set(shared: Path) -> None:
+    """As large as its contours say, and voxel by voxel what matplotlib finds inside them."""
+    folder = shared / "data/sarcoma_ct/dicom_003"
+    roi = read_roi(folder / "image", folder / "mask", label="GTV_Mass_CT", margin_mm=None, require_ct=False)
+    assert roi.warnings == ()
+    mask, grid = roi.mask.array, roi.ct
+    outlines = pydicom.dcmread(folder / "mask/RS.dcm").ROIContourSequence[0].ContourSequence
+    wanted, enclosed = np.zeros_like(mask), 0.0
+    centres = np.stack(np.meshgrid(np.arange(mask.shape[2]), np.arange(mask.shape[1])), axis=-1).reshape(-1, 2)
+    for one in outlines:
+        points = np.array(one.ContourData, dtype=float).reshape(-1, 3)
+        index = (points - grid.origin) / grid.spacing
+        assert np.array_equal(grid.direction, np.eye(3))
+        wanted[round(index[0, 2])] ^= Outline(index[:, :2]).contains_points(centres).reshape(mask.shape[1:])
+        enclosed += area(points[:, :2]) * grid.spacing[2]
+    assert np.array_equal(mask, wanted)
+    assert mask.sum() * grid.voxel_mm3 == pytest.approx(enclosed, rel=1e-3)
+    assert mask.sum() == 25_693
+    assert ndimage.label(mask)[1] == 1
+    assert grid.array[mask].mean() == pytest.approx(29.47, abs=0.01)  # soft tissue

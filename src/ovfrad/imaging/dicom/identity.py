@@ -53,3 +53,8 @@ def _without_frame(path: Path, named: bool, elsewhere: bool) -> tuple[Note, ...]
     if elsewhere:
         raise InputError("E_MASK_SERIES", path, "names another series as its CT and no frame of reference", REMEDY)
     return (("W_MASK_IDENTITY", path, "does not say on which CT it was drawn", "only its place was compared"),)
+
+
+def other_class(path: Path, modality: str) -> InputError:
+    """The refusal of a file whose SOP class is not that of its modality."""
+    return InputError("E_DICOM_FILE", path, f"says {modality}, but is of another SOP class", "export it again")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.dicom.identity import REMEDY, compared
+from ovfrad.imaging.dicom.identity import REMEDY, compared, other_class
 from ovfrad.imaging.dicom.sandbox import Parsed
 from ovfrad.imaging.geometry import matched
 from ovfrad.imaging.masks import Drawn, Segment, empty, placed, plain_name, start_on
@@ -211,6 +211,8 @@ def _crop(plane: NDArray[np.bool_]) -> _Crop | None:
 def open_segmentation(parsed: Parsed, ct: Source) -> Segmentation:
     """Segments of a file that was drawn on a CT (see `identity.compared`); pixels are read when one is drawn."""
     path, values, arrays = parsed.path, parsed.values, parsed.arrays
+    if "segments" not in values:
+        raise other_class(path, "SEG")
     kind, bits = values["type"], values["bits"]
     if bits not in BITS.get(kind, ()) or values["samples"] != 1:
         raise InputError(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
 from ovfrad.imaging.contours import drawn, repeated
-from ovfrad.imaging.dicom.identity import REMEDY, compared
+from ovfrad.imaging.dicom.identity import REMEDY, compared, other_class
 from ovfrad.imaging.dicom.sandbox import Parsed
 from ovfrad.imaging.masks import Drawn, Segment, empty, plain_name
 from ovfrad.imaging.source import Note, Source
@@ -210,6 +210,8 @@ class Structures:
 
 def open_structures(parsed: Parsed, ct: Source) -> Structures:
     """Regions of a structure set that was drawn on a CT (see `identity.compared`)."""
+    if "rois" not in parsed.values:
+        raise other_class(parsed.path, "RTSTRUCT")
     notes = compared(parsed.path, parsed.values, ct)
     rois = {roi["number"]: roi for roi in parsed.values["rois"]}
     segments = tuple(Segment(number, plain_name(rois[number]["name"]) or None) for number in sorted(rois))
