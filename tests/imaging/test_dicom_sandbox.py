@@ -17,7 +17,7 @@ import pydicom
 import pytest
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.dicom import child, sandbox
+from ovfrad.imaging.dicom import child, process, sandbox
 from ovfrad.imaging.dicom.sandbox import decoded, facts
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs pipes by name, or fork")
@@ -133,7 +133,7 @@ def test_an_interrupt_does_not_shift_the_answers(paths: list[Path], monkeypatch:
 
     next(facts(paths[:1]))
     with monkeypatch.context() as patch:
-        patch.setattr(sandbox._Child, "_line", interrupted)
+        patch.setattr(process.Child, "_line", interrupted)
         with pytest.raises(KeyboardInterrupt):
             next(facts(paths[1:2]))
     assert places(facts(paths[2:4])) == [-296, -294]

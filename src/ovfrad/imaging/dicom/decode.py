@@ -115,8 +115,8 @@ def _remarks() -> Iterator[list[bytes]]:
     """What a library writes to stderr inside the block; filled when the block ends."""
     found: list[bytes] = []
     source, sink = os.pipe()
-    os.set_blocking(sink, False)
-    os.set_blocking(source, False)
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(sink, False)  # a talkative library fills the pipe and goes on
     kept = os.dup(2)
     os.dup2(sink, 2)
     try:
@@ -124,7 +124,8 @@ def _remarks() -> Iterator[list[bytes]]:
     finally:
         os.dup2(kept, 2)
         with contextlib.suppress(BlockingIOError):
-            lines = os.read(source, 4096).splitlines()
-            found += [line for line in lines if line.strip() and not line.startswith(TRIALS)]
+            os.write(sink, b"\n")  # so that reading never waits
+        lines = os.read(source, 1 << 16).splitlines()
+        found += [line for line in lines if line.strip() and not line.startswith(TRIALS)]
         for descriptor in (kept, source, sink):
             os.close(descriptor)
