@@ -73,18 +73,6 @@ def open_dicom(path: Path) -> Source:
     )
 
 
-def modality(path: Path) -> str:
-    """Modality of a DICOM file or of the first one in a folder; empty where there is none."""
-    for file in [path] if path.is_file() else _files(path):
-        try:
-            (parsed,) = facts([file])
-        except InputError:
-            continue
-        if parsed.values:
-            return str(parsed.values.get("Modality") or "")
-    return ""
-
-
 def _files(folder: Path) -> list[Path]:
     """Files that may be slices, by name; what is neither file nor folder is refused."""
     files = []
