@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,17 @@ def test_jitter_of_a_hundredth_voxel_is_no_other_grid(tmp_path: Path) -> None:
     assert "E_MASK_GRID its voxels lie 1.2 mm" in refusal(
         write(tmp_path / "c.dcm", LABELS, change=moved(2, (0, 0, 1.25)))
     )
+
+
+def test_frames_of_a_ct_of_uneven_steps(tmp_path: Path) -> None:
+    """Its grid has the mean step; the segmentation repeats the places of its slices."""
+    path = write(tmp_path / "a.dcm", LABELS, change=moved(1, (0, 0, 0.1)))
+    uneven = replace(CT, notes=(("W_DICOM_STEPS", CT.path, "slice distances vary by 4 %", "their mean is used"),))
+    assert refusal(path).startswith("E_MASK_GRID its voxels lie 0.1 mm")
+    assert_read(path, uneven)
+    assert_read(write(tmp_path / "b.dcm", LABELS, change=moved(0, (0, 0, 0.1))), uneven)
+    assert refusal(write(tmp_path / "c.dcm", LABELS, change=moved(1, (0, 0, 0.3))), uneven).startswith("E_MASK_GRID")
+    assert refusal(write(tmp_path / "d.dcm", LABELS, change=moved(1, (0.1, 0, 0))), uneven).startswith("E_MASK_GRID")
 
 
 @pytest.mark.parametrize(

@@ -391,7 +391,16 @@ def test_contours_that_cross_the_image_without_end(tmp_path: Path) -> None:
     zigzag = np.tile([[2.0, 2.0], [28.0, 27.0]], (1_100_000, 1))
     text = "\\".join(f"{x:.1f}\\{y:.1f}\\-290" for x, y in place(np.c_[zigzag, zigzag[:, :1]])[:, :2])
     path = write(tmp_path / "a.dcm", {"L1": [BLOB[0]]}, syntax=ImplicitVRLittleEndian, change=put_points(text))
-    assert refusal(path).startswith("E_RTSTRUCT_SIZE the contours of ROI 1 (L1) cross the image")
+    assert refusal(path).startswith("E_RTSTRUCT_SIZE the contours of ROI 1 (L1) cross rows more than 50 million times")
+
+
+def test_more_contours_than_a_region_has(tmp_path: Path) -> None:
+    def repeat(data: Dataset) -> None:
+        shared = data.ROIContourSequence[0].ContourSequence[0]
+        data.ROIContourSequence[0].ContourSequence = [shared] * 20_001
+
+    path = write(tmp_path / "a.dcm", {"L1": [level(box(5, 5, 3), 1)]}, change=repeat)
+    assert refusal(path).startswith("E_RTSTRUCT_SIZE ROI 1 (L1) has 20001 contours")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ BITS = {"BINARY": (1, 8), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
 """Bits of a stored voxel by SegmentationType (PS3.3 C.8.20.2.3); 8 for BINARY is what decoders make of it."""
 STRAIGHT = 1e-3
 """By which direction cosines may fail to be two perpendicular unit vectors: they are written to six digits or less."""
+UNEVEN = 0.1
+"""Slice steps by which a frame may lie beside the slices of a CT whose own steps vary (`W_DICOM_STEPS`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ class Segmentation:
             raise empty(self.path, segment)
         first, array, corner = self._stacked(crops, slices, axis)
         moved = affine.copy()
-        moved[:3, 3] = self.arrays["position"][first] + affine[:3, :2] @ corner
+        moved[:3, 3] = self._positions[first] + affine[:3, :2] @ corner
         return placed(self.path, array, moved, self.ct.grid, part=True)
 
     def _frames_of(self, number: int) -> list[int]:
@@ -88,6 +90,22 @@ class Segmentation:
                 "E_SEG_SEGMENTS", self.path, f"holds the value {min(strange)}, which no segment has", "export it again"
             )
         return labels
+
+    @cached_property
+    def _positions(self) -> NDArray[np.float64]:
+        """Places of the frames, LPS mm; on a CT of uneven steps, which is read with their mean, its nearest slices'."""
+        positions = self.arrays["position"]
+        if all(note[0] != "W_DICOM_STEPS" for note in self.ct.notes):
+            return positions
+        place = self._index(positions)
+        near = np.abs(place[:, 2] - np.rint(place[:, 2])) <= UNEVEN
+        place[near, 2] = np.rint(place[near, 2])
+        return np.asarray(place @ self.ct.grid.affine[:3, :3].T + self.ct.grid.affine[:3, 3])
+
+    def _index(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(i, j, k) of the CT, fractions of voxels; shape (n, 3)."""
+        affine = self.ct.grid.affine
+        return np.asarray(np.linalg.solve(affine[:3, :3], (positions - affine[:3, 3]).T).T)
 
     def _is(self, plane: NDArray[Any], number: int) -> NDArray[np.bool_]:
         """Voxels of a frame that belong to a segment."""
@@ -119,7 +137,7 @@ class Segmentation:
         affine = np.eye(4)
         affine[:3, 0], affine[:3, 1] = across * spacing[0, 1], down * spacing[0, 0]
         affine[:3, 2] = normal * self.ct.grid.spacing[axis]
-        affine[:3, 3] = self.arrays["position"][frames[0]]
+        affine[:3, 3] = self._positions[frames[0]]
         shape = (1, self.values["rows"], self.values["columns"])
         plane = matched(Volume(np.broadcast_to(np.False_, shape), affine), self.ct.grid)
         start_on(self.path, plane.grid, self.ct.grid, part=True)
@@ -128,7 +146,7 @@ class Segmentation:
     def _slices(self, frames: Sequence[int], axis: int) -> dict[int, int]:
         """Slice of the CT on which each frame lies."""
         grid = self.ct.grid
-        places = np.linalg.solve(grid.affine[:3, :3], (self.arrays["position"][frames] - grid.affine[:3, 3]).T).T
+        places = self._index(self._positions[frames])
         off = np.abs(places - np.rint(places)).max(axis=0)
         if not off.max() <= GRID_TOLERANCE:
             worst = int(off.argmax())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,26 @@ BORDER = 0.51
 """Voxels by which a contour may leave the outermost centres: the outer edge of the image and some rounding."""
 MAX_CROSSINGS = 50_000_000
 """Rows that the sides of all contours of a ROI cross; a region's outline has one for each voxel of its surface."""
+MAX_CONTOURS = 20_000
+"""Of one ROI; a trabecular bone by threshold has some hundred on each slice."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Outlines:
+    """Contours of a region: `index`, points as (i, j, k) of the CT, shape (n, 3); `first`, where each one begins."""
+
+    index: NDArray[np.float64]
+    first: NDArray[np.int64]
+
+    @cached_property
+    def low(self) -> NDArray[np.float64]:
+        """Smallest (i, j, k) of each contour."""
+        return np.asarray(np.minimum.reduceat(self.index, self.first))
+
+    @cached_property
+    def high(self) -> NDArray[np.float64]:
+        """Largest (i, j, k) of each contour."""
+        return np.asarray(np.maximum.reduceat(self.index, self.first))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +94,11 @@ class Structures:
         if not roi["contours"]:
             raise empty(self.path, segment)
         self._check_frame(roi, shown)
-        places = [self._index(*span) for span in self._closed(roi, shown)]
-        axis, slices = self._slices(places, shown)
-        self._check_inside(places, axis, slices, shown)
+        outlines = self._outlines(roi, shown)
+        axis, slices = self._slices(outlines, shown)
+        self._check_inside(outlines, axis, slices, shown)
         self._check_steps(slices, axis, shown)
-        found = self._filled(places, axis, slices, shown)
+        found = self._filled(outlines, axis, slices, shown)
         if not found.array.any():
             raise empty(self.path, segment)
         return found
@@ -90,19 +111,22 @@ class Structures:
                 "E_MASK_FRAME", self.path, f"{shown} was drawn in another frame of reference than the CT's", REMEDY
             )
 
-    def _closed(self, roi: Mapping[str, Any], shown: str) -> list[tuple[int, int]]:
-        """First and last point of each closed contour."""
+    def _outlines(self, roi: Mapping[str, Any], shown: str) -> _Outlines:
+        """The closed contours."""
         closed = [contour for contour in roi["contours"] if contour["type"] in CLOSED]
         rest = len(roi["contours"]) - len(closed)
         if not closed:
             raise InputError(
-                "E_RTSTRUCT_TYPE",
-                self.path,
-                f"{shown} has points or open lines only",
+                "E_RTSTRUCT_TYPE", self.path, f"{shown} has points or open lines only",
                 "choose a ROI with closed contours",
-            )
+            )  # fmt: skip
         if rest:
             self._say("W_CONTOUR_TYPE", f"{shown} has {rest} points or open lines", "they are left out")
+        if len(closed) > MAX_CONTOURS:
+            raise InputError(
+                "E_RTSTRUCT_SIZE", self.path, f"{shown} has {len(closed)} contours",
+                f"a ROI of up to {MAX_CONTOURS} contours is read",
+            )  # fmt: skip
         for contour in closed:
             first, stop = contour["points"]
             if stop - first < 3 or contour["stated"] not in (None, stop - first):
@@ -111,21 +135,18 @@ class Structures:
                     "E_RTSTRUCT_POINTS", self.path, f"{shown} has a closed contour of {stop - first} points{stated}",
                     "redraw that contour or export the file again",
                 )  # fmt: skip
-        spans = [(contour["points"][0], contour["points"][1]) for contour in closed]
-        if repeated([self.points[first:stop] for first, stop in spans]):
+        parts = [self.points[contour["points"][0] : contour["points"][1]] for contour in closed]
+        if repeated(parts):
             raise InputError(
                 "E_RTSTRUCT_TWICE", self.path, f"{shown} has one contour twice", "remove one: the two erase each other"
             )
-        return spans
+        affine, first = self.ct.grid.affine, np.cumsum([0, *map(len, parts[:-1])])
+        index = np.linalg.solve(affine[:3, :3], (np.concatenate(parts) - affine[:3, 3]).T).T
+        return _Outlines(np.ascontiguousarray(index), first)
 
-    def _index(self, first: int, stop: int) -> NDArray[np.float64]:
-        """Points of a contour as (i, j, k) of the CT, fractions of voxels."""
-        affine = self.ct.grid.affine
-        return np.asarray(np.linalg.solve(affine[:3, :3], (self.points[first:stop] - affine[:3, 3]).T).T, np.float64)
-
-    def _slices(self, places: list[NDArray[np.float64]], shown: str) -> tuple[int, NDArray[np.float64]]:
+    def _slices(self, outlines: _Outlines, shown: str) -> tuple[int, NDArray[np.float64]]:
         """Axis of the CT across which the contours are drawn, and the slice of each."""
-        spread = np.array([np.ptp(place, axis=0) for place in places]).max(axis=0)
+        spread = (outlines.high - outlines.low).max(axis=0)
         axis = int(spread.argmin())
         step = self.ct.grid.spacing[axis]
         if not spread[axis] <= 2 * ON_SLICE:
@@ -133,7 +154,7 @@ class Structures:
                 "E_RTSTRUCT_PLANE", self.path, f"{shown} has contours across the slices of the CT",
                 "export the contours of the CT's own slices",
             )  # fmt: skip
-        level = np.array([place[:, axis].mean() for place in places])
+        level = (outlines.low + outlines.high)[:, axis] / 2
         off = np.abs(level - np.rint(level)).max()
         if not off <= ON_SLICE:
             raise InputError(
@@ -142,14 +163,11 @@ class Structures:
             )  # fmt: skip
         return axis, np.rint(level)
 
-    def _check_inside(
-        self, places: list[NDArray[np.float64]], axis: int, slices: NDArray[np.float64], shown: str
-    ) -> None:
+    def _check_inside(self, outlines: _Outlines, axis: int, slices: NDArray[np.float64], shown: str) -> None:
         """Refuse contours that leave the image."""
         size = np.array(self.ct.grid.shape[::-1])
         rest = [a for a in range(3) if a != axis]
-        low = np.array([place.min(axis=0) for place in places])[:, rest]
-        high = np.array([place.max(axis=0) for place in places])[:, rest]
+        low, high = outlines.low[:, rest], outlines.high[:, rest]
         fits = ((low >= -BORDER) & (high <= size[rest] - 1 + BORDER)).all(axis=1)
         fits &= (slices >= 0) & (slices < size[axis])
         if not fits.all():
@@ -175,29 +193,28 @@ class Structures:
             fault = f"{shown} has no contour on {missing} of the {len(used) + missing} slices it spans"
             self._say("W_CONTOUR_GAP", fault, "they have no voxel; nothing is interpolated")
 
-    def _filled(self, places: list[NDArray[np.float64]], axis: int, slices: NDArray[np.float64], shown: str) -> Drawn:
+    def _filled(self, outlines: _Outlines, axis: int, slices: NDArray[np.float64], shown: str) -> Drawn:
         """The voxels, slice by slice."""
         grid = self.ct.grid
-        every = np.concatenate(places)
-        low = np.floor(every.min(axis=0)).clip(0).astype(int)
-        high = np.ceil(every.max(axis=0)).clip(None, np.array(grid.shape[::-1]) - 1).astype(int)
+        low = np.floor(outlines.low.min(axis=0)).clip(0).astype(int)
+        high = np.ceil(outlines.high.max(axis=0)).clip(None, np.array(grid.shape[::-1]) - 1).astype(int)
         low[axis], high[axis] = int(slices.min()), int(slices.max())
         row, column = (a for a in (2, 1, 0) if a != axis)
-        rise = sum(np.abs(np.diff(place, axis=0, append=place[:1])).sum() for place in places)
-        if rise > MAX_CROSSINGS:
+        if np.abs(np.diff(outlines.index, axis=0)).sum() > MAX_CROSSINGS:
             raise InputError(
-                "E_RTSTRUCT_SIZE", self.path, f"the contours of {shown} cross the image more than {rise:.0e} times",
+                "E_RTSTRUCT_SIZE", self.path,
+                f"the contours of {shown} cross rows more than {MAX_CROSSINGS // 10**6} million times",
                 "redraw or export them again",
             )  # fmt: skip
         xs, ys = (np.arange(low[a], high[a] + 1) * grid.spacing[a] for a in (column, row))
         scale = np.array([grid.spacing[column], grid.spacing[row]])
         out = np.zeros((high - low + 1)[::-1], np.bool_)
         planes, crossed = np.moveaxis(out, 2 - axis, 0), 0
+        planar = np.split(outlines.index[:, [column, row]] * scale, outlines.first[1:])
         order = np.argsort(slices, kind="stable")
         numbers, first = np.unique(slices[order], return_index=True)
         for number, (a, b) in zip(numbers.astype(int), pairwise([*first, len(order)]), strict=True):
-            polygons = [places[n][:, [column, row]] * scale for n in order[a:b]]
-            planes[number - low[axis]], more = drawn(polygons, xs, ys)
+            planes[number - low[axis]], more = drawn([planar[n] for n in order[a:b]], xs, ys)
             crossed += more
         if crossed:
             self._say("W_CONTOUR_CROSS", f"contours of {shown} overlap in {crossed} voxels", "they are left out there")
