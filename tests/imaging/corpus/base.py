@@ -137,6 +137,8 @@ class Inputs:
 
 
 EQUAL, WARNED, REFUSED = frozenset({"equal"}), frozenset({"warned"}), frozenset({"refused"})
+LISTED = frozenset({"listed"})
+"""Refused for want of a choice, and the labels or names to choose from are printed."""
 REFUSED_OR_WARNED = REFUSED | WARNED
 """A careful radiologist could decide either way, but not in silence."""
 NEVER_WRONG = EQUAL | WARNED | REFUSED

@@ -11,6 +11,7 @@ import numpy as np
 
 from .base import (
     LABEL,
+    LISTED,
     NEVER_WRONG,
     OTHER,
     REFUSED,
@@ -179,13 +180,14 @@ def _no_masks() -> None:
         content = of(lambda x, c=change: np.ascontiguousarray(c(x)))
         add(f"mask_of_{text}", mask(name, lambda c=content: gz(c())), REFUSED)
     for text, arguments in {
-        "none_of_two": (), "zero": ("--label", "0"), "negative": ("--label", "-1"), "absent": ("--label", "5"),
+        "zero": ("--label", "0"), "negative": ("--label", "-1"), "absent": ("--label", "5"),
         "word": ("--label", "abc"), "vertebra_without_scheme": ("--vertebra", "L1"), "fraction": ("--label", "20.5"),
         "unknown_scheme": ("--vertebra", "L1", "--scheme", "none"), "clash": ("--label", "20", "--vertebra", "L3", "--scheme", "verse"),
         "absent_vertebra": ("--vertebra", "T1", "--scheme", "verse"), "huge": ("--label", "9" * 30),
     }.items():  # fmt: skip
         add(f"label_{text}", mask(name, lambda: gz(of()()), arguments=arguments,
                                   faulty=(name, "ovfrad inspect")), REFUSED)  # fmt: skip
+    add("label_none_of_two", mask(name, lambda: gz(of()()), arguments=()), LISTED)
     add("mask_of_one_negative", mask("mask.nii", of(lambda x: np.where(x == OTHER, -5, x).astype("i2"))), NEVER_WRONG)
     add("mask_of_window_of_8_bits", mask("mask.nii", of(lambda x: ((body().hu + 250) / 6).clip(0, 255).astype("u1"))),
         REFUSED_OR_WARNED)  # fmt: skip
@@ -238,7 +240,7 @@ def _same(folder: Path, rng: np.random.Generator) -> Inputs:
 
 def _regions() -> None:
     k, j, i = np.indices(body().labels.shape)
-    k0, j0, i0 = (int(round(axis.mean())) for axis in np.nonzero(body().labels == LABEL))
+    k0, j0, i0 = (round(float(axis.mean())) for axis in np.nonzero(body().labels == LABEL))
     ball = lambda r: (k - k0) ** 2 + (j - j0) ** 2 + (i - i0) ** 2 <= r**2  # noqa: E731
     add("region_of_one_voxel", region(lambda x: ball(0)), REFUSED_OR_WARNED, warns=("W_MASK_SMALL",))
     add("region_of_0.3_ml", region(lambda x: ball(4)), WARNED, warns=("W_MASK_SMALL",))

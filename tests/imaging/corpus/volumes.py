@@ -412,7 +412,7 @@ def _values() -> None:
     for name, array in {
         "plus_1024": lambda hu: hu + np.int16(1024), "12_bit": lambda hu: (hu + 1024).clip(0, 4095).astype("u2"),
         "minus_1024": lambda hu: hu - np.int16(1024),
-        "times_10": lambda hu: hu * 10.0, "over_10": lambda hu: hu / 10, "inverted": lambda hu: -hu,
+        "times_10": lambda hu: hu * 10.0, "over_10": lambda hu: hu / 10,
         "window_255": lambda hu: ((hu + 250) / 1500 * 255).clip(0, 255).astype("u1"),
         "window_255_int16": lambda hu: ((hu + 250) / 1500 * 255).clip(0, 255).astype("i2"),
         "window_255_signed_8": lambda hu: ((hu + 250) / 12).clip(-128, 127).astype("i1"),
@@ -430,7 +430,10 @@ def _values() -> None:
         REFUSED_OR_WARNED)  # fmt: skip
     eighth = ct_nifti(array=lambda hu: ((hu.clip(-1024, 1000) + 1024) // 8).astype("u1"), scale=(8.0, -1024.0))
     add("ct_values_256_levels", image("ct.nii.gz", zipped(eighth)), REFUSED)
-    for name, scale in {"negative": (-1.0, 0.0), "of_10": (10.0, 0.0), "tiny": (1e-6, 0.0),
+    both = ("ct.nii", "mask.nii.gz")  # the values are bone's, inverted: nobody can say which file is at fault
+    add("ct_values_inverted", image("ct.nii", ct_nifti(array=lambda hu: -hu), faulty=both), REFUSED)
+    add("ct_slope_negative", image("ct.nii", ct_nifti(scale=(-1.0, 0.0)), faulty=both), REFUSED)
+    for name, scale in {"of_10": (10.0, 0.0), "tiny": (1e-6, 0.0),
                         "intercept_1024": (1.0, 1024.0), "intercept_minus_1024": (1.0, -1024.0)}.items():  # fmt: skip
         add(f"ct_slope_{name}", image("ct.nii", ct_nifti(scale=scale)), REFUSED)
     add("ct_slope_2", image("ct.nii", ct_nifti(scale=(2.0, 0.0)), truth=_rescaled(2, 0)), REFUSED_OR_WARNED)
