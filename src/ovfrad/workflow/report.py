@@ -27,7 +27,8 @@ from ovfrad.workflow.folder import Progress, RunFolder
 
 #: What this version does not do, in the words of the method (METHODS.md).
 NOT_YET = (
-    "Web page with viewer (I3), DICOM SEG, RTSTRUCT and SR (I4), validation of a bundle at another centre (I5)",
+    "Web page with viewer (I3), DICOM SEG and SR as output, PACS round trip (I4)",
+    "Validation of a bundle at another centre (I5)",
     "Fine-tuning of the network (D3) and attribution by Grad-CAM or relevance propagation (D7)",
     "The effect of one step at a time (--effects); permutation comparison of arms (F3)",
     "Multinomial, ordinal and Cox LASSO (E4)",
