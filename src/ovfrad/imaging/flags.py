@@ -40,8 +40,10 @@ def _pieces(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> int
     sizes = np.bincount(named.ravel())[1:]
     main, steps = int(sizes.argmax()) + 1, np.asarray(spacing[::-1])
     large = [int(p) + 1 for p in np.flatnonzero(sizes >= APART_SHARE * sizes.sum()) if p + 1 != main]
-    boxes = ndimage.find_objects(named)
-    return 1 + sum(_is_far(named, main, p, boxes[p - 1], steps) for p in large)
+    short = np.zeros(n + 1, np.uint8)  # there may be millions of pieces, but at most 20 large ones
+    short[large] = range(1, len(large) + 1)
+    boxes = ndimage.find_objects(short[named], len(large)) if large else []
+    return 1 + sum(_is_far(named, main, p, box, steps) for p, box in zip(large, boxes, strict=True))
 
 
 def _is_far(

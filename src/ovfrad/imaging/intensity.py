@@ -53,7 +53,7 @@ def read_ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = Fal
     part: NDArray[Any] | None = None
     sample: list[NDArray[Any]] = []
     for k, plane in source.planes(wanted):
-        if plane.dtype.kind == "f" and not np.isfinite(plane).all():
+        if plane.dtype.kind == "f" and not _finite(plane):
             raise nonfinite(source.path)
         if k in sampled:
             sample.append(plane[::step, ::step].flatten())
@@ -70,6 +70,12 @@ def read_ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = Fal
     elif as_stored:
         notes = (*notes, *_no_ct(source, values))
     return Volume(part, box_affine(source.grid.affine, box)), notes
+
+
+def _finite(plane: NDArray[Any]) -> bool:
+    """Whether all values are numbers, and stay numbers as float32."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(plane if plane.itemsize <= 4 else plane.astype(np.float32)).all())
 
 
 def _room(part: NDArray[Any] | None, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -56,7 +56,7 @@ def _is_folder(path: Path, kind: str, accepted: str) -> bool:
     """True for a folder, False for a plain file; anything else is refused before it is opened."""
     try:
         mode = path.stat().st_mode
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise InputError("E_FILE_MISSING", path, "no such file or folder", f"check the path of the {kind}") from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise InputError("E_FILE_KIND", path, "is a device, pipe or socket", f"give {accepted}")

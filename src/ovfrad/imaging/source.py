@@ -24,6 +24,9 @@ Note = tuple[str, Path, str, str]
 MAX_SIDE, MAX_VOXELS, MAX_BYTES = 4096, 2**30, 2**32
 """Largest side, voxels and bytes of an image: beyond every CT in use (512 x 512 x 4096; 1024 x 1024 x 1024)."""
 
+FAR_MM = 1e6
+"""No voxel of a patient is a kilometre from the origin; beyond, the digits of a place no longer tell voxels apart."""
+
 SHEAR = 0.1
 """Voxels by which a corner may leave its place on three perpendicular axes: rounding stays below, gantry tilt above."""
 
@@ -84,8 +87,10 @@ def check_size(path: Path, shape: tuple[int, ...], item_bytes: int) -> int:
 
 def check_axes(path: Path, grid: Grid) -> None:
     """Refuse spacing that is zero or absurd and axes that are not perpendicular."""
-    if not np.isfinite(grid.affine).all():
-        raise InputError("E_IMAGE_SPACING", path, "its place or spacing is no finite number", "export the file again")
+    if not (np.abs(grid.affine) < FAR_MM).all():
+        raise InputError(
+            "E_IMAGE_SPACING", path, f"its place or spacing is no number below {FAR_MM:g} mm", "export the file again"
+        )
     lengths = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
     if lengths.min() < 0.01 or lengths.max() > 100:
         raise InputError(

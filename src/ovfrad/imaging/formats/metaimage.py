@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
 from ovfrad.imaging.formats.stream import ZLIB, Stored
-from ovfrad.imaging.formats.text import refuse_header, text_header, text_numbers, text_sizes, volume_sizes
+from ovfrad.imaging.formats.text import refuse_header, shown, text_header, text_numbers, text_sizes, volume_sizes
 from ovfrad.imaging.source import Source, check_axes
 from ovfrad.imaging.volume import Grid
 
@@ -23,6 +23,10 @@ TYPES = {
 }  # fmt: skip
 
 
+ORDER = "binarydatabyteordermsb", "elementbyteordermsb"
+"""Two names of one field."""
+
+
 def _either(head: dict[str, str], *names: str) -> str | None:
     """Value under the first of several names of one thing."""
     return next((head[name] for name in names if name in head), None)
@@ -31,7 +35,7 @@ def _either(head: dict[str, str], *names: str) -> str | None:
 def _yes(path: Path, head: dict[str, str], *names: str) -> bool:
     text = (_either(head, *names) or "False").lower()
     if text not in ("true", "false"):
-        raise refuse_header(path, f"its {names[0]} is '{text[:40]}', not True or False")
+        raise refuse_header(path, f"its {names[0]} is '{shown(text)}', not True or False")
     return text == "true"
 
 
@@ -61,19 +65,24 @@ def _affine(path: Path, head: dict[str, str], dimensions: int) -> NDArray[np.flo
 
 def open_metaimage(path: Path) -> Source:
     """Check a MetaImage file and its header."""
-    head, start = text_header(path, b"\nElementDataFile", "=", b"ObjectType")
+    head, start = text_header(path, rb"\nElementDataFile[^\n]*\n", "=", b"ObjectType")
     if head.get("elementdatafile") != "LOCAL":
         raise InputError("E_FORMAT", path, "keeps its voxels in another file", "save it as one .mha file")
     sizes = text_sizes(path, head.get("dimsize", ""))
     i, j, k = volume_sizes(path, sizes)
     if head.get("ndims", str(len(sizes))) != str(len(sizes)):
-        raise refuse_header(path, f"its NDims is {head['ndims'][:8]}, but it gives {len(sizes)} sizes")
+        raise refuse_header(path, f"its NDims is '{shown(head['ndims'])}', but it gives {len(sizes)} sizes")
     kind = TYPES.get(head.get("elementtype", ""))
     if kind is None or head.get("elementnumberofchannels", "1") != "1" or head.get("objecttype") != "Image":
-        raise refuse_header(path, f"its voxels are of type '{head.get('elementtype', '')[:40]}' or several a place")
+        raise refuse_header(path, f"its voxels are of type '{shown(head.get('elementtype', ''))}' or several a place")
     if not _yes(path, head, "binarydata") or head.get("headersize", "0") != "0":
         raise refuse_header(path, "its voxels are text or do not follow its header")
-    order = ">" if _yes(path, head, "binarydatabyteordermsb", "elementbyteordermsb") else "<"
+    if kind[1] != "1" and _either(head, *ORDER) is None:
+        raise refuse_header(path, "it does not say its byte order")
+    order = ">" if _yes(path, head, *ORDER) else "<"
+    for name, usual in (("ElementToIntensityFunctionSlope", 1), ("ElementToIntensityFunctionOffset", 0)):
+        if text_numbers(path, head.get(name.lower(), str(usual)), 1, name)[0] != usual:
+            raise refuse_header(path, f"its {name} is not {usual}, which writers apply or not")
     grid, dtype = Grid((k, j, i), _affine(path, head, len(sizes))), np.dtype(order + kind)
     check_axes(path, grid)
     wbits = ZLIB if _yes(path, head, "compresseddata") else None

@@ -136,11 +136,13 @@ def _affine(path: Path, header: Any, grid: tuple[int, int, int]) -> tuple[NDArra
         )  # fmt: skip
     forms = []
     if codes[0]:
-        forms.append(np.asarray(header.get_sform(), dtype=np.float64))
+        rows = [[float(v) for v in header[f"srow_{c}"]] for c in "xyz"]
+        forms.append(np.array([*rows, [0.0, 0.0, 0.0, 1.0]]))
     if codes[1]:
         forms.append(_qform(path, header))
     notes: list[str] = []
-    check_axes(path, Grid(grid, forms[0]))
+    for form in forms:
+        check_axes(path, Grid(grid, form))
     if len(forms) == 2:
         off, slack = grid_distance(grid, forms[0], forms[1]), _rounding(header) * float(np.linalg.norm(grid))
         off = max(grid_distance((1, 1, 1), forms[0], forms[1]), off - slack)
@@ -153,7 +155,7 @@ def _affine(path: Path, header: Any, grid: tuple[int, int, int]) -> tuple[NDArra
             notes.append(f"sform and qform differ by {off:.2g} voxels")
     lengths = np.sqrt((forms[0][:3, :3] ** 2).sum(axis=0))
     pixdim = np.array([float(v) for v in header["pixdim"]][1:4])
-    if np.abs(lengths / pixdim - 1).max() > SPACING_CLASH:
+    if (np.abs(lengths - pixdim) > SPACING_CLASH * pixdim).any():
         said, meant = (" x ".join(f"{v:.4g}" for v in values) for values in (pixdim, lengths))
         raise InputError(
             "E_NIFTI_SPACING", path, f"pixdim says voxels of {said} mm, the sform {meant} mm",
@@ -191,6 +193,12 @@ def _qform(path: Path, header: Any) -> NDArray[np.float64]:
     return affine
 
 
+def _rescaled(plane: NDArray[Any], slope: float, inter: float) -> NDArray[np.float64]:
+    """Scaled values; infinite ones are refused by whoever takes them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return plane * np.float64(slope) + inter
+
+
 def open_nifti(path: Path) -> Source:
     """Check a NIfTI file and its header."""
     compressed = _is_gzip(path)
@@ -206,7 +214,7 @@ def open_nifti(path: Path) -> Source:
 
     def planes(numbers: Sequence[int]) -> Iterator[tuple[int, NDArray[Any]]]:
         for number, plane in stored.planes(numbers):
-            yield number, plane if (slope, inter) == (1.0, 0.0) else plane * np.float64(slope) + inter
+            yield number, plane if (slope, inter) == (1.0, 0.0) else _rescaled(plane, slope, inter)
 
     return Source(
         path, Grid((k, j, i), affine), 8 * dtype.itemsize, planes,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
 from ovfrad.imaging.formats.stream import GZIP, Stored
-from ovfrad.imaging.formats.text import refuse_header, text_header, text_numbers, text_sizes, volume_sizes
+from ovfrad.imaging.formats.text import refuse_header, shown, text_header, text_numbers, text_sizes, volume_sizes
 from ovfrad.imaging.source import Source, check_axes
 from ovfrad.imaging.volume import Grid
 
@@ -51,13 +51,13 @@ def _affine(path: Path, head: dict[str, str]) -> NDArray[np.float64]:
         )  # fmt: skip
     space = head["space"].lower().removesuffix("-time")
     if space not in SPACES:
-        raise refuse_header(path, f"its space is '{space[:40]}', not LPS, RAS or LAS")
+        raise refuse_header(path, f"its space is '{shown(space)}', not LPS, RAS or LAS")
     units = set(re.findall(r'"([^"]*)"', head.get("space units", "")))
     if units - {"mm", "", "millimeter", "millimetre"}:
         raise refuse_header(path, "its lengths are not in mm")
     vectors = re.findall(r"\(([^()]*)\)", head["space directions"])
     if len(vectors) != 3:
-        raise refuse_header(path, f"its space directions are '{head['space directions'][:60]}', not three vectors")
+        raise refuse_header(path, f"its space directions are '{shown(head['space directions'])}', not three vectors")
     affine, signs = np.eye(4), np.array(SPACES[space], dtype=np.float64)
     for axis, text in enumerate(vectors):
         affine[:3, axis] = signs * text_numbers(path, text.replace(",", " "), 3, "space directions")
@@ -72,12 +72,12 @@ def _kinds(path: Path, head: dict[str, str], layered: bool) -> None:
     if layered:
         kinds = kinds[1:]
     if any(kind not in ("domain", "space", "???", "none") for kind in kinds[:3]):
-        raise refuse_header(path, f"its axes are of the kinds '{head['kinds'][:40]}', not domain or space")
+        raise refuse_header(path, f"its axes are of the kinds '{shown(head['kinds'])}', not domain or space")
 
 
 def nrrd_header(path: Path) -> tuple[dict[str, str], int]:
     """Fields and key-value pairs by name in lower case, and the first byte of the voxels."""
-    head, start = text_header(path, b"\n\n", ":", b"NRRD000")
+    head, start = text_header(path, rb"\n\r?\n", ":", b"NRRD000")
     if "data file" in head or "datafile" in head:
         raise InputError("E_FORMAT", path, "keeps its voxels in another file", "save it as one .nrrd file")
     return head, start
@@ -98,11 +98,12 @@ def open_nrrd(path: Path, *, layered: bool = False) -> Source:
     layers = layered and len(sizes) == 4 and head.get("space directions", "").lower().startswith("none")
     i, j, k = volume_sizes(path, sizes[1:] if layers else sizes)
     if head.get("dimension", str(len(sizes))) != str(len(sizes)):
-        raise refuse_header(path, f"its dimension is {head['dimension'][:8]}, but it gives {len(sizes)} sizes")
+        raise refuse_header(path, f"its dimension is '{shown(head['dimension'])}', but it gives {len(sizes)} sizes")
     _kinds(path, head, layers)
     kind, encoding = TYPES.get(head.get("type", "").lower()), head.get("encoding", "").lower()
     if kind is None or encoding not in ("raw", "gzip", "gz"):
-        raise refuse_header(path, f"its type is '{head.get('type', '')[:40]}' and its encoding '{encoding[:40]}'")
+        said = shown(head.get("type", "")), shown(encoding)
+        raise refuse_header(path, f"its type is '{said[0]}' and its encoding '{said[1]}'")
     if {"line skip", "byte skip", "lineskip", "byteskip"} & set(head):
         raise refuse_header(path, "it skips bytes before its voxels")
     order = {"little": "<", "big": ">"}.get(head.get("endian", "").lower())

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ovfrad.imaging.formats.nrrd import nrrd_header, open_nrrd
-from ovfrad.imaging.formats.text import refuse_header
+from ovfrad.imaging.formats.text import refuse_header, shown
 from ovfrad.imaging.geometry import matched
 from ovfrad.imaging.labelmap import LabelMap, labels_in
 from ovfrad.imaging.masks import Segment, plain_name, start_on
@@ -21,7 +21,7 @@ from ovfrad.imaging.volume import Grid, Volume
 
 def _whole(path: Path, text: str, key: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text):
-        raise refuse_header(path, f"its {key} is '{text[:20]}'")
+        raise refuse_header(path, f"its {key} is '{shown(text)}'")
     return int(text)
 
 
@@ -31,13 +31,18 @@ def _table(path: Path, head: dict[str, str]) -> Iterator[tuple[Segment, tuple[in
         if named := re.fullmatch(r"segment([0-9]{1,4})_labelvalue", key):
             field = {name: head.get(f"segment{named[1]}_{name}", "").removeprefix("=") for name in ("name", "layer")}
             value = _whole(path, head[key].removeprefix("="), "label value")
+            if value == 0:
+                raise refuse_header(path, "its table gives a segment the value 0, which is no segment")
             name = plain_name(field["name"].encode("latin-1").decode("utf-8", "replace"))
             yield Segment(value, name or None), (_whole(path, field["layer"] or "0", "layer"), value)
 
 
 def open_slicer(path: Path, ct: Grid) -> LabelMap:
     """Segments of a file, on a part of the CT's grid or the whole."""
-    values = dict(_table(path, nrrd_header(path)[0]))
+    table = list(_table(path, nrrd_header(path)[0]))
+    values = dict(table)
+    if len(values) < len(table) or len(set(values.values())) < len(table):
+        raise refuse_header(path, "two segments of its table are one")
     source = open_nrrd(path, layered=True)
     k, j, i = source.grid.shape
     turned = matched(Volume(np.broadcast_to(np.uint8(0), (k, j, i)), source.grid.affine), ct)

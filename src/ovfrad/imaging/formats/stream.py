@@ -20,6 +20,8 @@ DEFLATE_RATIO = 1032
 GZIP, ZLIB = 31, 15
 """How a stream is compressed, as window bits of zlib."""
 CHUNK = 1 << 18
+MOST_MEMBERS = 1 << 17
+"""Parts of a gzip file; one that is packed in blocks of 64 KiB has 65,536 of them at most, and each costs time."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Stored:
     def __post_init__(self) -> None:
         wanted, found = check_size(self.path, self.shape, self.dtype.itemsize), self.path.stat().st_size - self.at
         if self.wbits is None and found != wanted:
-            raise truncated(self.path, found, wanted)
+            raise truncated(self.path, max(found, 0), wanted)
         if self.wbits is not None and self.lead + wanted > DEFLATE_RATIO * max(found, 0):
             raise truncated(self.path, max(found, 0), self.lead + wanted)
 
@@ -108,7 +110,7 @@ class Inflater:
 
         self._stream, self._path, self._wbits, self._wanted = stream, path, wbits, wanted
         self._new, self._fault = isal_zlib.decompressobj, isal_zlib.error
-        self._engine, self._pending, self._done = self._new(wbits), b"", 0
+        self._engine, self._pending, self._done, self._members = self._new(wbits), b"", 0, 1
 
     def _piece(self, most: int) -> bytes:
         """Up to `most` further bytes; none at the end of the stream."""
@@ -131,7 +133,9 @@ class Inflater:
         """Go on behind the end of a gzip member: zeros are padding, anything else must be a further member."""
         self._pending = self._pending.lstrip(b"\0")
         if self._pending:
-            self._engine = self._new(self._wbits)
+            self._engine, self._members = self._new(self._wbits), self._members + 1
+        if self._members > MOST_MEMBERS:
+            raise corrupt(self._path, f"its compressed bytes come in more than {MOST_MEMBERS} parts")
         return bool(self._pending)
 
     def fill(self, target: memoryview) -> None:

@@ -9,14 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
+from ovfrad.imaging.masks import plain_name
 
 MAX_HEADER = 1 << 20
 """Bytes; a header of text takes some hundred, one with a table of segments some ten thousand."""
+BLANK = " \t\r"
+"""What may surround a key or a value; a byte of a UTF-8 letter is none."""
+NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
+"""A decimal number; `float` alone takes more, such as 1_0."""
+LARGEST = 1e30
+"""No length, place or direction is larger; squares of such numbers are still numbers."""
 
 
 def refuse_header(path: Path, fault: str) -> InputError:
     """The refusal of a text header that is not understood."""
     return InputError("E_IMAGE_HEADER", path, fault, "the header is damaged or unusual; export the file again")
+
+
+def shown(text: str) -> str:
+    """Part of a header as a message may show it."""
+    return plain_name(text)[:60]
 
 
 def text_header(path: Path, end: bytes, separator: str, magic: bytes) -> tuple[dict[str, str], int]:
@@ -27,7 +39,7 @@ def text_header(path: Path, end: bytes, separator: str, magic: bytes) -> tuple[d
     path : Path
         File with a header of lines `key separator value`.
     end : bytes
-        What marks the last line of the header.
+        Pattern of the last line of the header and of the line feed before it.
     separator : str
         Between key and value.
     magic : bytes
@@ -40,26 +52,25 @@ def text_header(path: Path, end: bytes, separator: str, magic: bytes) -> tuple[d
             "E_IMAGE_TRUNCATED", path, f"holds {len(head)} bytes, less than a header",
             "the file is empty or was cut off; copy or export it again",
         )  # fmt: skip
-    at = head.find(end)
-    stop = head.find(b"\n", at + len(end) - 1) + 1 if at >= 0 else 0
-    if not head.startswith(magic) or not stop:
+    last = re.search(end, head)
+    if not head.startswith(magic) or not last:
         raise refuse_header(path, f"its header does not begin with {magic.decode()} or has no end")
     found: dict[str, str] = {}
-    for line in head[:stop].decode("latin-1").splitlines():
+    for line in head[: last.end()].decode("latin-1").split("\n"):  # bytes of UTF-8 are no line ends
         key, mark, value = line.partition(separator)
         if mark and not line.startswith("#"):
-            key = key.strip().lower()
+            key = key.strip(BLANK).lower()
             if key in found:
-                raise refuse_header(path, f"its header says '{key[:40]}' twice")
-            found[key] = value.strip()
-    return found, stop
+                raise refuse_header(path, f"its header says '{shown(key)}' twice")
+            found[key] = value.strip(BLANK)
+    return found, last.end()
 
 
 def text_sizes(path: Path, text: str) -> list[int]:
     """Positive whole numbers of a header line."""
     sizes = [int(n) for n in text.split()] if re.fullmatch(r"[0-9]{1,9}( +[0-9]{1,9})*", text) else [0]
     if 0 in sizes:
-        raise refuse_header(path, f"its header gives the sizes '{text[:40]}'")
+        raise refuse_header(path, f"its header gives the sizes '{shown(text)}'")
     return sizes
 
 
@@ -75,10 +86,8 @@ def volume_sizes(path: Path, sizes: list[int]) -> tuple[int, int, int]:
 
 def text_numbers(path: Path, text: str, n: int, name: str) -> NDArray[np.float64]:
     """`n` finite numbers of a header line."""
-    try:
-        values = np.array([float(v) for v in text.split()])
-    except ValueError:
-        values = np.array([])
-    if len(values) != n or not np.isfinite(values).all():
-        raise refuse_header(path, f"its {name} is '{text[:60]}', not {n} numbers")
+    words = text.split()
+    values = np.array([float(v) for v in words if NUMBER.fullmatch(v)])
+    if not len(words) == len(values) == n or not (np.abs(values) < LARGEST).all():
+        raise refuse_header(path, f"its {name} is '{shown(text)}', not {n} numbers")
     return values
