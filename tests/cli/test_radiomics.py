@@ -122,7 +122,7 @@ def test_too_few_bins_are_said(files: Files, tmp_path: Path, capsys: Run) -> Non
             ("--label", "20", "--vertebra", "L1"),
             "E_MASK_LABEL labels.nii.gz: --label and --vertebra are both given; give one of them",
         ),
-        (("--vertebra", "L1"), "E_MASK_SCHEME labels.nii.gz: vertebra L1 has no number without a scheme (labels present"),
+        (("--vertebra", "L1"), "E_MASK_SCHEME labels.nii.gz: vertebra L1 has no number without a scheme ("),
         (
             ("--label", "20", "--aggregation", "2D_avg"),
             "E_SETTING_PROFILE aggregation: belongs to the profile ibsi, and the profile is pyradiomics; leave ",

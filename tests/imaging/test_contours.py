@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 
-from ovfrad.imaging.contours import EDGE, area, drawn, rasterise, repeated
+from ovfrad.imaging.masks.contours import EDGE, area, drawn, rasterise, repeated
 
 GRID = np.arange(12.0)
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])

@@ -29,7 +29,7 @@ from ovfrad.imaging import read_roi
 from ovfrad.imaging.dicom.sandbox import facts
 from ovfrad.imaging.dicom.segmentation import Segmentation, open_segmentation
 from ovfrad.imaging.geometry import Turn, turned
-from ovfrad.imaging.masks import Segment
+from ovfrad.imaging.masks.segments import Segment
 from ovfrad.imaging.source import Source
 from ovfrad.imaging.volume import Grid, Volume
 

@@ -18,11 +18,11 @@ from scipy import ndimage
 
 from ovfrad.errors import InputError
 from ovfrad.imaging import read_roi
-from ovfrad.imaging.contours import area
 from ovfrad.imaging.dicom.sandbox import facts
 from ovfrad.imaging.dicom.structures import Structures, open_structures
 from ovfrad.imaging.geometry import Turn, turned
-from ovfrad.imaging.masks import Segment
+from ovfrad.imaging.masks.contours import area
+from ovfrad.imaging.masks.segments import Segment
 from ovfrad.imaging.source import Source
 from ovfrad.imaging.volume import Grid, Volume
 

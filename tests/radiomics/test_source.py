@@ -205,13 +205,16 @@ def test_several_labels_read_the_image_once(files, monkeypatch):
     from ovfrad.imaging import read
 
     opened = Counter()
-    original = read._open
 
-    def counted(path, kind):
-        opened[path.name] += 1
-        return original(path, kind)
+    def counted(original):
+        def count(path, *more):
+            opened[path.name] += 1
+            return original(path, *more)
 
-    monkeypatch.setattr(read, "_open", counted)
+        return count
+
+    monkeypatch.setattr(read, "open_ct", counted(read.open_ct))
+    monkeypatch.setattr(read, "open_mask", counted(read.open_mask))
     table = extract_many(*files, [20, 21])
     assert opened == {"ct.nii.gz": 1, "labels.nii.gz": 1}
     for label in (20, 21):

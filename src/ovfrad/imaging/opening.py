@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.masks import Labels
+from ovfrad.imaging.masks.segments import Labels
 from ovfrad.imaging.source import Source
 
 IMAGES = "the folder of a DICOM series or a NIfTI (.nii, .nii.gz), NRRD (.nrrd) or MetaImage (.mha) file"
@@ -44,7 +44,7 @@ def open_mask(path: Path, ct: Source) -> Labels:
 
         return open_slicer(path, ct.grid)
     if reader := _voxel_file(path):
-        from ovfrad.imaging.labelmap import open_label_map
+        from ovfrad.imaging.masks.labelmap import open_label_map
 
         return open_label_map(reader(path), ct.grid)
     if _is_dicom(path):

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError, warn
-from ovfrad.imaging.choice import choose
 from ovfrad.imaging.flags import doubts
 from ovfrad.imaging.geometry import Box, mask_box
 from ovfrad.imaging.intensity import read_ct, readable
-from ovfrad.imaging.masks import Drawn, Labels, Segment
+from ovfrad.imaging.masks.choice import choose
+from ovfrad.imaging.masks.segments import Drawn, Labels, Segment
 from ovfrad.imaging.opening import open_ct, open_labels, open_mask
 from ovfrad.imaging.plausibility import check_region
 from ovfrad.imaging.source import Note, Source
@@ -148,12 +148,13 @@ def read_rois(image: str | Path, mask: str | Path, labels: Sequence[int | str | 
     with readable(image):
         source = open_ct(image)
     opened = _on(source, mask)
-    chosen = [choose(opened, label) for label in labels]
+    with readable(mask):
+        drawn = [_drawn(opened, choose(opened, label), source.grid) for label in labels]
     with readable(image):
         stored, notes = read_ct(source, whole(source.grid), require_ct=False, as_stored=True)
     notes = (*source.notes, *notes, *opened.notes)
-    for label, segment in zip(labels, chosen, strict=True):
-        region = Volume(_put(_drawn(opened, segment, source.grid), whole(source.grid)), source.grid.affine)
+    for label, one in zip(labels, drawn, strict=True):
+        region = Volume(_put(one, whole(source.grid)), source.grid.affine)
         yield _roi(source, stored, region, mask, notes, f"{mask.name} label {label}", False, None)
         notes = ()  # said once
 

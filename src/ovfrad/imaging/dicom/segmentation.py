@@ -19,7 +19,7 @@ from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.identity import REMEDY, compared, other_class
 from ovfrad.imaging.dicom.sandbox import Parsed
 from ovfrad.imaging.geometry import matched
-from ovfrad.imaging.masks import Drawn, Segment, empty, placed, plain_name, start_on
+from ovfrad.imaging.masks.segments import Drawn, Segment, empty, placed, plain_name, start_on
 from ovfrad.imaging.source import Note, Source, truncated
 from ovfrad.imaging.volume import GRID_TOLERANCE, Volume
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.contours import drawn, repeated
 from ovfrad.imaging.dicom.identity import REMEDY, compared, other_class
 from ovfrad.imaging.dicom.sandbox import Parsed
-from ovfrad.imaging.masks import Drawn, Segment, empty, plain_name
+from ovfrad.imaging.masks.contours import drawn, repeated
+from ovfrad.imaging.masks.segments import Drawn, Segment, empty, plain_name
 from ovfrad.imaging.source import Note, Source
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")

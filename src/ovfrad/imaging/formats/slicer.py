@@ -14,8 +14,8 @@ import numpy as np
 from ovfrad.imaging.formats.nrrd import nrrd_header, open_nrrd
 from ovfrad.imaging.formats.text import refuse_header, shown
 from ovfrad.imaging.geometry import matched
-from ovfrad.imaging.labelmap import LabelMap, labels_in
-from ovfrad.imaging.masks import Segment, plain_name, start_on
+from ovfrad.imaging.masks.labelmap import LabelMap, labels_in
+from ovfrad.imaging.masks.segments import Segment, plain_name, start_on
 from ovfrad.imaging.volume import Grid, Volume
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.masks import plain_name
+from ovfrad.imaging.masks.segments import plain_name
 
 MAX_HEADER = 1 << 20
 """Bytes; a header of text takes some hundred, one with a table of segments some ten thousand."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ovfrad.astlof import SCHEMES, VERTEBRAE, label_of
 from ovfrad.errors import InputError
-from ovfrad.imaging.masks import Labels, Segment
+from ovfrad.imaging.masks.segments import Labels, Segment
 
 MOST_SHOWN = 60
 """Structures that a message lists; label maps of whole bodies have 117."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
 from ovfrad.imaging.geometry import Box, matched
-from ovfrad.imaging.masks import Drawn, Segment, empty, start_on, within
+from ovfrad.imaging.masks.segments import Drawn, Segment, empty, start_on, within
 from ovfrad.imaging.source import Note, Source
 from ovfrad.imaging.volume import Grid, Volume
 
