@@ -19,7 +19,7 @@ from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.identity import REMEDY, compared, other_class
 from ovfrad.imaging.dicom.sandbox import Parsed
 from ovfrad.imaging.geometry import matched
-from ovfrad.imaging.masks.segments import Drawn, Segment, empty, placed, plain_name, start_on
+from ovfrad.imaging.masks.segments import Crop, Drawn, Segment, crop_of, empty, placed, plain_name, stacked, start_on
 from ovfrad.imaging.source import Note, Source, truncated
 from ovfrad.imaging.volume import GRID_TOLERANCE, Volume
 
@@ -65,7 +65,7 @@ class Segmentation:
         slices = self._slices(frames, axis)
         if self.values["type"] == "LABELMAP":
             frames = [n for n in frames if segment.number in self._labels[n]]
-        crops = {n: crop for n, plane in self._planes(frames) if (crop := _crop(self._is(plane, segment.number)))}
+        crops = {n: crop for n, plane in self._planes(frames) if (crop := crop_of(self._is(plane, segment.number)))}
         if not crops:
             raise empty(self.path, segment)
         first, array, corner = self._stacked(crops, slices, axis)
@@ -164,7 +164,7 @@ class Segmentation:
         return slices
 
     def _stacked(
-        self, crops: Mapping[int, _Crop], slices: Mapping[int, int], axis: int
+        self, crops: Mapping[int, Crop], slices: Mapping[int, int], axis: int
     ) -> tuple[int, NDArray[np.bool_], NDArray[np.float64]]:
         """First frame along the stack, the voxels from there on, and the column and row at which they begin."""
         places = {n: slices[n] for n in crops}
@@ -181,13 +181,8 @@ class Segmentation:
             )
         rising = bool(self.ct.grid.direction[:, axis] @ self._normal(next(iter(crops))) > 0)
         first = min(places, key=lambda n: places[n] if rising else -places[n])
-        top, left = (min(crop[0][a].start for crop in crops.values()) for a in (0, 1))
-        bottom, right = (max(crop[0][a].stop for crop in crops.values()) for a in (0, 1))
-        out = np.zeros((int(used[-1] - used[0]) + 1, bottom - top, right - left), np.bool_)
-        for n, ((rows, columns), crop) in crops.items():
-            part = out[abs(places[n] - places[first])]
-            part[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = crop
-        return first, out, np.array([left, top], np.float64)
+        box, out = stacked(self.path, {abs(places[n] - places[first]): crop for n, crop in crops.items()})
+        return first, out, np.array([box[2].start, box[1].start], np.float64)
 
     def _normal(self, frame: int) -> NDArray[np.float64]:
         across, down = self.arrays["orientation"][frame].reshape(2, 3)
@@ -212,18 +207,6 @@ class Segmentation:
             else:
                 plane = part.view("<u2" if bits == 16 else np.uint8)
             yield n, plane.reshape(rows, columns)
-
-
-_Crop = tuple[tuple[slice, slice], NDArray[np.bool_]]
-
-
-def _crop(plane: NDArray[np.bool_]) -> _Crop | None:
-    """Smallest box (rows, columns) of the voxels of a frame, and a copy of it; None where there is none."""
-    rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
-    if not len(rows):
-        return None
-    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    return box, plane[box].copy()
 
 
 def open_segmentation(parsed: Parsed, ct: Source) -> Segmentation:

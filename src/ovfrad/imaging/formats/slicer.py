@@ -9,14 +9,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from ovfrad.imaging.formats.nrrd import nrrd_header, open_nrrd
 from ovfrad.imaging.formats.text import refuse_header, shown
-from ovfrad.imaging.geometry import matched
-from ovfrad.imaging.masks.labelmap import LabelMap, labels_in
-from ovfrad.imaging.masks.segments import Segment, plain_name, start_on
-from ovfrad.imaging.volume import Grid, Volume
+from ovfrad.imaging.masks.labelmap import LabelMap, check_grid, packed
+from ovfrad.imaging.masks.segments import Segment, plain_name
+from ovfrad.imaging.volume import Grid
 
 
 def _whole(path: Path, text: str, key: str) -> int:
@@ -44,14 +41,13 @@ def open_slicer(path: Path, ct: Grid) -> LabelMap:
     if len(values) < len(table) or len(set(values.values())) < len(table):
         raise refuse_header(path, "two segments of its table are one")
     source = open_nrrd(path, layered=True)
-    k, j, i = source.grid.shape
-    turned = matched(Volume(np.broadcast_to(np.uint8(0), (k, j, i)), source.grid.affine), ct)
-    start = start_on(path, turned.grid, ct, part=True)
-    array, present = labels_in(path, source)
-    layered = array.reshape(k, j, i, -1)
-    layers = [matched(Volume(layered[..., n], source.grid.affine), ct).array for n in range(layered.shape[3])]
-    if any(layer >= len(layers) for layer, _ in values.values()):
-        raise refuse_header(path, f"its table of segments names more layers than the {len(layers)} there are")
+    check_grid(source, ct, part=True)
+    slices, shape = packed(source)
+    layers = shape[2] if len(shape) == 3 else 1
+    if any(layer >= layers for layer, _ in values.values()):
+        raise refuse_header(path, f"its table of segments names more layers than the {layers} there are")
     known = {value for _, value in values.values()}
-    values |= {Segment(n): (0, n) for n in present if n not in known}
-    return LabelMap(path, tuple(layers), start, ct, tuple(sorted(values, key=lambda s: s.number)), source.notes, values)
+    present = set().union(*(one.labels for one in slices.values()))
+    values |= {Segment(n): (0, n) for n in sorted(present - known)}
+    segments = tuple(sorted(values, key=lambda s: s.number))
+    return LabelMap(path, slices, shape, source.grid.affine, ct, segments, source.notes, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.geometry import Box, matched
-from ovfrad.imaging.masks.segments import Drawn, Segment, empty, start_on, within
+from ovfrad.imaging.geometry import box_affine, matched
+from ovfrad.imaging.masks.segments import Crop, Drawn, Segment, crop_of, empty, placed, stacked, start_on
 from ovfrad.imaging.source import Note, Source
 from ovfrad.imaging.volume import Grid, Volume
 
@@ -21,41 +22,62 @@ HIGHEST = 65535
 """Largest label (FreeSurfer's reach 14175)."""
 
 
-def labels_in(path: Path, source: Source) -> tuple[NDArray[Any], list[int]]:
-    """Stored labels, compact, and those present (zero left out); refuses what is no label map.
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A slice of labels, compressed: label maps shrink a hundredfold, so that a whole one fits beside its CT.
 
     Parameters
     ----------
-    path : Path
-        Named in the message.
+    content : bytes
+        Deflated labels.
+    dtype : dtype
+        uint8 or uint16.
+    labels : frozenset of int
+        Those present, zero left out.
+    """
+
+    content: bytes
+    dtype: np.dtype[Any]
+    labels: frozenset[int]
+
+    @classmethod
+    def of(cls, plane: NDArray[Any], high: int) -> Packed:
+        """Pack a slice of whole numbers from 0 to `high`."""
+        from isal import isal_zlib
+
+        small = np.ascontiguousarray(plane, np.uint8 if high <= 255 else np.uint16)
+        present = np.flatnonzero(np.bincount(small.ravel()))
+        return cls(isal_zlib.compress(small.data, 0), small.dtype, frozenset(int(v) for v in present if v))
+
+    def unpacked(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The slice."""
+        from isal import isal_zlib
+
+        return np.frombuffer(isal_zlib.decompress(self.content), self.dtype).reshape(shape)
+
+
+def packed(source: Source) -> tuple[dict[int, Packed], tuple[int, ...]]:
+    """Slices of a mask file that hold a label, by number, and the shape of a slice; refuses what is no label map.
+
+    Parameters
+    ----------
     source : Source
         Slices (j, i), or (j, i, layers).
-
-    Returns
-    -------
-    array : ndarray of uint8 or uint16, shape (k, j, i) or (k, j, i, layers)
-    present : list of int
     """
-    array: NDArray[Any] | None = None
-    seen = np.zeros(HIGHEST + 1, bool)
+    path, seen, found = source.path, set[int](), dict[int, Packed]()
+    shape: tuple[int, ...] = ()
     for k, stored in source.planes(range(source.grid.shape[0])):
-        plane = stored if stored.dtype.kind in "iu" else _whole_numbers(path, k, stored)
+        plane, shape = stored if stored.dtype.kind in "iu" else _whole_numbers(path, k, stored), stored.shape
         low, high = int(plane.min()), int(plane.max())
         if low < 0 or high > HIGHEST:
             raise _no_labels(path, f"values from {low} to {high}")
-        if array is None:
-            array = np.zeros((source.grid.shape[0], *plane.shape), np.uint8)
         if high == 0:
             continue
-        if high > 255 and array.dtype == np.uint8:
-            array = array.astype(np.uint16)
-        array[k] = plane
-        seen |= np.bincount(array[k].ravel(), minlength=HIGHEST + 1)[: HIGHEST + 1] > 0
-        if np.count_nonzero(seen) > MOST_LABELS + 1:
-            raise _no_labels(path, f"more than {MOST_LABELS} different values up to {int(np.flatnonzero(seen)[-1])}")
-    if array is None:
-        raise AssertionError("a grid has at least one slice")
-    return array, [int(v) for v in np.flatnonzero(seen) if v]
+        found[k] = Packed.of(plane, high)
+        seen |= found[k].labels
+        if len(seen) > MOST_LABELS:
+            raise _no_labels(path, f"more than {MOST_LABELS} different values up to {max(seen)}")
+    return found, shape
 
 
 def _whole_numbers(path: Path, k: int, plane: NDArray[Any]) -> NDArray[Any]:
@@ -87,16 +109,18 @@ def _no_labels(path: Path, found: str) -> InputError:
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """The labels of a file on the axes of a CT.
+    """The labels of a file that lies on the grid of a CT.
 
     Parameters
     ----------
     path : Path
         File, named in messages.
-    layers : tuple of ndarray, shape (k, j, i)
-        Labels, axes as the CT's; further layers where structures overlap.
-    start : tuple of int
-        Voxel (k, j, i) of the CT at which the arrays begin.
+    slices : dict
+        Slices that hold a label, by number; axes as stored.
+    shape : tuple of int
+        Of a slice: (j, i), or (j, i, layers) where structures overlap.
+    affine : ndarray, shape (4, 4)
+        (i, j, k, 1) -> LPS mm.
     ct : Grid
         The CT's grid.
     segments : tuple of Segment
@@ -108,8 +132,9 @@ class LabelMap:
     """
 
     path: Path
-    layers: tuple[NDArray[Any], ...]
-    start: tuple[int, int, int]
+    slices: dict[int, Packed]
+    shape: tuple[int, ...]
+    affine: NDArray[np.float64]
     ct: Grid
     segments: tuple[Segment, ...]
     notes: tuple[Note, ...] = ()
@@ -117,36 +142,30 @@ class LabelMap:
 
     def draw(self, segment: Segment) -> Drawn:
         """Voxels of one structure."""
-        layer, value = (0, segment.number) if self.values is None else self.values[segment]
-        array = self.layers[layer]
-        box = box_of(array, value)
-        if box is None:
+        crops = dict(self._crops(*((0, segment.number) if self.values is None else self.values[segment])))
+        if not crops:
             raise empty(self.path, segment)
-        k, j, i = (first + part.start for first, part in zip(self.start, box, strict=True))
-        return within(self.path, array[box] == value, (k, j, i), self.ct)
+        box, array = stacked(self.path, crops)
+        return placed(self.path, array, box_affine(self.affine, box), self.ct, part=True)
+
+    def _crops(self, layer: int, value: int) -> Iterator[tuple[int, Crop]]:
+        for k, one in self.slices.items():
+            if value in one.labels:
+                plane = one.unpacked(self.shape)
+                if crop := crop_of((plane if plane.ndim == 2 else plane[..., layer]) == value):
+                    yield k, crop
 
 
 def open_label_map(source: Source, ct: Grid) -> LabelMap:
     """Labels of a file that lies on the grid of a CT, in whatever axis order."""
-    matched_grid = matched(Volume(np.broadcast_to(np.uint8(0), source.grid.shape), source.grid.affine), ct).grid
-    start = start_on(source.path, matched_grid, ct)  # before a voxel is read: its size is then the CT's
-    array, present = labels_in(source.path, source)
-    turned = matched(Volume(array, source.grid.affine), ct)
+    check_grid(source, ct)  # before a voxel is read: its size is then the CT's
+    slices, shape = packed(source)
+    present = sorted(set().union(*(one.labels for one in slices.values())))
     segments = tuple(Segment(number) for number in present)
-    return LabelMap(source.path, (turned.array,), start, ct, segments, source.notes)
+    return LabelMap(source.path, slices, shape, source.grid.affine, ct, segments, source.notes)
 
 
-def box_of(array: NDArray[Any], value: int) -> Box | None:
-    """Smallest box (k, j, i) of the voxels that have a value, slice by slice; None where none has."""
-    rows, columns = np.zeros(array.shape[1], bool), np.zeros(array.shape[2], bool)
-    slices = []
-    for k, plane in enumerate(array):
-        hit = plane == value
-        if hit.any():
-            slices.append(k)
-            rows |= hit.any(axis=1)
-            columns |= hit.any(axis=0)
-    if not slices:
-        return None
-    j, i = np.flatnonzero(rows), np.flatnonzero(columns)
-    return slice(slices[0], slices[-1] + 1), slice(int(j[0]), int(j[-1]) + 1), slice(int(i[0]), int(i[-1]) + 1)
+def check_grid(source: Source, ct: Grid, *, part: bool = False) -> None:
+    """Refuse a mask whose voxels are not the CT's (see `start_on`)."""
+    unread = Volume(np.broadcast_to(np.uint8(0), source.grid.shape), source.grid.affine)
+    start_on(source.path, matched(unread, ct).grid, ct, part=part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,9 @@ from ovfrad.errors import InputError
 from ovfrad.imaging.geometry import Box, grid_fault, matched
 from ovfrad.imaging.source import Note
 from ovfrad.imaging.volume import Grid, Volume
+
+MOST_VOXELS = 2**28
+"""Voxels of a structure's box: the whole trunk in 512 x 512 x 1024."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,37 @@ def placed(path: Path, array: NDArray[np.bool_], affine: NDArray[np.float64], ct
     """
     mask = matched(Volume(array, affine), ct)
     return within(path, mask.array, start_on(path, mask.grid, ct, part=part), ct)
+
+
+Crop = tuple[tuple[slice, slice], NDArray[np.bool_]]
+"""Box (rows, columns) of the drawn voxels of a slice, and the voxels inside."""
+
+
+def crop_of(plane: NDArray[np.bool_]) -> Crop | None:
+    """Smallest box of the voxels of a slice, and a copy of it; None where there is none."""
+    rows = np.flatnonzero(plane.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(plane.any(axis=0))
+    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return box, plane[box].copy()
+
+
+def stacked(path: Path, crops: Mapping[int, Crop]) -> tuple[Box, NDArray[np.bool_]]:
+    """Crops of slices, by slice number k, as one box (k, j, i) and its voxels (`E_MASK_LARGE` beyond `MOST_VOXELS`)."""
+    top, left = (min(box[a].start for box, _ in crops.values()) for a in (0, 1))
+    bottom, right = (max(box[a].stop for box, _ in crops.values()) for a in (0, 1))
+    whole = slice(min(crops), max(crops) + 1), slice(top, bottom), slice(left, right)
+    shape = [part.stop - part.start for part in whole]
+    if np.prod(shape, dtype=float) > MOST_VOXELS:
+        raise InputError(
+            "E_MASK_LARGE", path, f"spans a box of {' x '.join(map(str, shape[::-1]))} voxels",
+            f"regions within {MOST_VOXELS >> 20} million voxels are read",
+        )  # fmt: skip
+    out = np.zeros(shape, np.bool_)
+    for k, ((rows, columns), crop) in crops.items():
+        out[k - whole[0].start, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = crop
+    return whole, out
 
 
 def empty(path: Path, segment: Segment) -> InputError:
