@@ -9,7 +9,7 @@ import pytest
 
 from ovfrad.evaluation.auc import macro_auc
 from ovfrad.models import engine, honesty
-from ovfrad.models.honesty import Check, judge_permutations, permute_by_patient
+from ovfrad.models.honesty import Check, judge_permutations, permutation, permute_by_patient
 from ovfrad.models.procedure import BEST, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.models.scoring import fold_aucs
@@ -68,8 +68,8 @@ def test_the_audit_runs_for_a_classifier_and_for_the_best_of_nine(make_rows: Mak
 
 def test_the_audit_is_sized_by_time(make_rows: Make, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(np.arange(0, 1000, 5.0))
-    monkeypatch.setattr(honesty.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(honesty, "_null_aucs", lambda *a: np.array([0.5, 0.49]))
+    monkeypatch.setattr(permutation.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(permutation, "_null_aucs", lambda *a: np.array([0.5, 0.49]))
     steps: list[tuple[str, int, int]] = []
     honesty.permutation_audit(make_rows(), small("auto"), seconds=30, progress=lambda *step: steps.append(step))
     assert steps[-1] == ("label permutations", 6, 6)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,13 +125,18 @@ def nested(
     jobs: int = 1,
     progress: Progress | None = None,
     store: Path | None = None,
+    folds: Collection[int] | None = None,
 ) -> pd.DataFrame:
-    """Nested out-of-fold predictions of the training rows (cohort `train`, fold >= 0), as `run` makes them."""
+    """Nested out-of-fold predictions of the training rows (cohort `train`, fold >= 0), as `run` makes them.
+
+    `folds`: numbers of the outer folds to do; default: all.
+    """
     rows, procedure = rows.for_arm(procedure.arm), affordable(rows, procedure)
     names, absent = available([rows]) if baselines and procedure.models.baselines else ([], {})
     tasks = [
         _Task(rows, procedure, names, absent, f, fold, _slot(store, rows, procedure, names, f))
         for f, fold in enumerate(_outer(rows, procedure))
+        if folds is None or f in folds
     ]
     parts: dict[int, pd.DataFrame] = {}
     for done, (which, result, _) in enumerate(_each(tasks, jobs), start=1):
