@@ -7,7 +7,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from ovfrad.imaging import Volume, to_lps
+from ovfrad.imaging import Grid, Volume, to_lps
 from ovfrad.imaging.geometry import Turn, crop, grid_fault, mask_box, matched, turned
 
 TURNS = [Turn(axes, signs) for axes in permutations(range(3)) for signs in product((1, -1), repeat=3)]  # type: ignore[arg-type]
@@ -84,3 +84,12 @@ def test_the_box_has_the_same_margin_on_both_sides_and_stops_at_the_border() -> 
     cut = crop(Volume(np.arange(8000).reshape(20, 20, 20), np.eye(4)), box)
     assert cut.origin == (5.0, 0.0, 8.0)
     assert cut.array[0, 0, 0] == 8 * 400 + 5
+
+
+def test_each_axis_of_a_thin_grid_is_compared_at_its_own_end() -> None:
+    grid = Grid((3, 512, 512), np.diag([1.0, 1.0, 2.0, 1.0]))
+    step, turn = grid.affine.copy(), grid.affine.copy()
+    step[2, 2] += 2e-4  # after two steps 0.0002 voxels, after 511 a tenth
+    turn[1, 0], turn[0, 1] = 2e-4, -2e-4  # after 511 voxels a tenth, after two nothing
+    assert grid_fault(Grid(grid.shape, step), grid) is None
+    assert grid_fault(Grid(grid.shape, turn), grid) == "axes are turned by 0.011 degrees against the CT's"

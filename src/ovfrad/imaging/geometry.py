@@ -90,7 +90,8 @@ def grid_fault(volume: Volume | Grid, reference: Grid) -> str | None:
     size, wanted = shape[::-1], reference.shape[::-1]
     if size != wanted:
         return f"has {_numbers(size, 'd')} voxels, the CT {_numbers(wanted, 'd')}"
-    if grid_distance(wanted, reference.affine, volume.affine) <= GRID_TOLERANCE:
+    apart = grid_distance(shape, reference.affine, volume.affine)
+    if apart <= GRID_TOLERANCE:
         return None
     ratio = np.asarray(volume.spacing) / reference.spacing
     if np.abs((ratio - 1) * np.maximum(np.asarray(wanted) - 1, 1)).max() > GRID_TOLERANCE:
@@ -102,6 +103,8 @@ def grid_fault(volume: Volume | Grid, reference: Grid) -> str | None:
     if abs(off[axis]) >= 0.005 * max(reference.spacing):
         far = abs(off[axis])
         return f"origin is {far:.1f} mm off the CT's along {'xyz'[axis]}" if far >= 0.1 else _small(far, "xyz"[axis])
+    if angle < 1e-3:
+        return f"its corners lie up to {apart:.2g} voxels off the CT's"
     return f"axes are turned by {angle:.2g} degrees against the CT's"
 
 
