@@ -17,6 +17,10 @@ from ovfrad.imaging.source import Note
 
 HU_LOWEST, HU_HIGHEST = -4096.0, 32767.0
 """Stored values beyond these are no HU: paddings go to -3024, extended scales end at 30,710 (metal)."""
+EXTENDED_LOWEST = (-8192.0, -10240.0)
+"""Where extended scales of HU begin; scanners fill with it what lies outside the field of view."""
+EXTENDED_STEP = 10.0
+"""HU a stored value of extended scales of 12 bits."""
 PADDING_HU = -1500.0
 """Below air with noise and overshoot of resampling: padding outside the scanner's field of view."""
 FAT_HU, FAT_SHARE = -30.0, 0.001
@@ -26,9 +30,9 @@ BONE_HU = 150.0
 SOFT_HU, SOFT_SHARE, AIR_HU = 250.0, 0.2, -900.0
 """Share of what is not air that lies within ±250 HU (fat, muscle, blood, marrow): .63 to .93 in the CTs tried;
 a wrong rescale moves it out."""
-CUT_BELOW, CUT_ABOVE, CUT_HU = 0.02, 0.0005, 2000.0
-"""Shares of the voxels that have the very lowest or highest value when a window cut the values off; scanners end at
-3071 HU or above."""
+CUT_BELOW, CUT_ABOVE, CUT_HU, CUT_VOXELS = 0.02, 0.0005, 2000.0, 20
+"""Shares of the voxels that have the very lowest or highest value when a window cut the values off, and the least
+number of them, as in a small crop one voxel is such a share; scanners end at 3071 HU or above."""
 FEW_LEVELS, MANY_VOXELS = 256, 50_000
 """So few different values in so many voxels are a picture exported with 8 bits."""
 ROI_LOWEST, ROI_HIGHEST = -100.0, 2500.0
@@ -52,12 +56,14 @@ def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = Fa
     is_dicom_ct : bool
         The header says CT, so only the scale is judged.
     """
-    low, high = float(values.min()), float(values.max())
+    scale = values[~np.isin(values, EXTENDED_LOWEST)]
+    low, high = (float(scale.min()), float(scale.max())) if scale.size else EXTENDED_LOWEST
     if low < HU_LOWEST or high > HU_HIGHEST:
         raise InputError("E_CT_VALUES", path, f"values from {low:g} to {high:g} are no HU", REMEDY)
     if bits == 8:
         raise InputError("E_CT_8BIT", path, f"stores 8 bits a voxel, {low:g} to {high:g}", REMEDY)
-    fat = float((values < FAT_HU).mean())
+    scanned = values[values >= PADDING_HU]  # padding is no fat
+    fat = float((scanned < FAT_HU).mean()) if scanned.size else 0.0
     if fat < FAT_SHARE and is_dicom_ct:
         raise InputError(
             "E_CT_SCALE", path, f"values run from {low:g} to {high:g} HU, and hardly one lies below {FAT_HU:g}",
@@ -78,9 +84,11 @@ def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = Fa
             "E_CT_SCALE", path, f"only {100 * soft:.2g} % of what is not air lies within ±{SOFT_HU:g} HU",
             f"soft tissue and marrow lie there; {REMEDY}",
         )  # fmt: skip
-    if values.size > MANY_VOXELS and np.unique(values).size <= FEW_LEVELS:
+    levels = np.unique(values)
+    coarse = is_dicom_ct and not (levels % EXTENDED_STEP).any()
+    if values.size > MANY_VOXELS and levels.size <= FEW_LEVELS and not coarse:
         raise InputError(
-            "E_CT_8BIT", path, f"{values.size} voxels hold only {np.unique(values).size} different values",
+            "E_CT_8BIT", path, f"{values.size} voxels hold only {levels.size} different values",
             f"that is a picture of 8 bits; {REMEDY}",
         )  # fmt: skip
 
@@ -88,11 +96,12 @@ def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = Fa
 def clipped(path: Path, values: NDArray[Any]) -> tuple[Note, ...]:
     """Note values cut off at a limit, as exports for display leave them; air at -1000 HU or below is no limit."""
     low, high = float(values.min()), float(values.max())
+    at_low, at_high = (int(np.count_nonzero(values == end)) for end in (low, high))
     notes = []
-    if low > AIR_HU and float((values == low).mean()) > CUT_BELOW:
-        notes.append(f"{100 * float((values == low).mean()):.2g} % of its voxels have the lowest value, {low:g} HU")
-    if high < CUT_HU and float((values == high).mean()) > CUT_ABOVE:
-        notes.append(f"{100 * float((values == high).mean()):.2g} % of its voxels have the highest value, {high:g} HU")
+    if low > AIR_HU and at_low > max(CUT_BELOW * values.size, CUT_VOXELS):
+        notes.append(f"{100 * at_low / values.size:.2g} % of its voxels have the lowest value, {low:g} HU")
+    if high < CUT_HU and at_high > max(CUT_ABOVE * values.size, CUT_VOXELS):
+        notes.append(f"{100 * at_high / values.size:.2g} % of its voxels have the highest value, {high:g} HU")
     return tuple(("W_CT_CLIPPED", path, note, "its values seem cut off for display") for note in notes)
 
 

@@ -91,7 +91,7 @@ def classic(layout: Layout) -> dict[str, Any]:
         one = layout.elements.get(tag)
         if one is not None:
             values[keyword] = _value(layout, tag, one, vr)
-    person = b"\0".join(layout.value(tag).strip(b" \0") for tag in PERSON)
+    person = b"\0".join(layout.value(tag).strip(b" \0^") for tag in PERSON)
     values["Person"] = hashlib.blake2b(person, digest_size=8).hexdigest()
     values["Pixels"] = _pixels(layout)
     return values

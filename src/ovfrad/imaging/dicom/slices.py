@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,11 @@ CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED = (f"{CT_IMAGE}.1", f"{CT_IMAGE}.2")
 """Enhanced and legacy converted enhanced CT Image Storage."""
 LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
-PROJECTIONS = {"MIP", "MINIP", "MAX_IP", "MIN_IP", "PROJECTION IMAGE", "VOLUME_RENDER", "MAXIMUM", "MINIMUM"}
-"""Values of ImageType by which an image holds no HU of the tissue at its place (C.8.16.1, C.8.16.2.1.4)."""
+PROJECTION = re.compile(
+    r"(?<![A-Z])(MIP|MINIP|M(AX|IN)[ _]IP|VRT|SSD|PROJECTION IMAGE|VOLUME_RENDER|SCREEN SAVE|MAXIMUM|MINIMUM)(?![A-Z])"
+)
+"""Words in ImageType, as the standard and vendors write them (MIP THICK), by which an image holds no HU of the
+tissue at its place (C.8.16.1, C.8.16.2.1.4)."""
 MODALITIES = {
     "CR", "DX", "KO", "MG", "MR", "NM", "OT", "PR", "PT", "REG", "RF", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT",
     "SC", "SEG", "SR", "US", "XA",
@@ -100,7 +104,8 @@ def check_slice(one: Slice) -> None:
     one.number("RescaleIntercept")
     if "ModalityLUTSequence" in one.values:
         raise one.refused("E_DICOM_RESCALE", "has a table in place of a rescale", ORIGINAL)
-    if (unit := one.text("RescaleType") or "HU") not in ("HU", "US"):
+    unit = one.text("RescaleType").upper() or "HU"
+    if unit not in ("HU", "US") and not unit.startswith("HOUNSFIELD"):
         shown = unit if unit in UNITS else "another unit"
         raise one.refused("E_DICOM_RESCALE", f"its values are in {shown}, not HU", "give a CT in HU")
     _check_range(one)
@@ -126,8 +131,8 @@ def _check_kind(one: Slice) -> None:
     flavours = [str(v).strip().upper() for v in ([kinds] if isinstance(kinds, str) else kinds)]
     if LOCALIZERS.intersection(flavours):
         raise one.refused("E_DICOM_LOCALIZER", "is a localizer", "keep the slices of the series alone in the folder")
-    if projections := [v for v in flavours if v in PROJECTIONS]:
-        raise one.refused("E_DICOM_DERIVED", f"is a projection or rendering ({projections[0]})", ORIGINAL)
+    if rendering := PROJECTION.search("\\".join(flavours)):
+        raise one.refused("E_DICOM_DERIVED", f"is a projection or rendering ({rendering[0]})", ORIGINAL)
 
 
 def _check_pixel_format(one: Slice) -> None:

@@ -1,0 +1,116 @@
+"""Files as scanners, archives and programs write them: each variant was met in real exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+
+from ovfrad.errors import InputError
+from ovfrad.imaging import Volume, inspect, read_roi, write_nifti
+
+Change = Callable[[Any, int], None]
+
+
+def set_tags(**tags: Any) -> Change:
+    def change(dataset: Any, k: int) -> None:
+        for keyword, value in tags.items():
+            setattr(dataset, keyword, value)
+
+    return change
+
+
+def rescaled(intercept: int, slope: int, outside: int | None) -> Change:
+    """Stored on an extended scale of HU, the corner of each slice filled with its lowest value."""
+
+    def change(dataset: Any, k: int) -> None:
+        hu = dataset.pixel_array.astype(np.int32) - 1024
+        if outside is not None:
+            hu[:3, :3] = outside
+        dataset.PixelData = np.rint((hu - intercept) / slope).astype("<u2").tobytes()
+        dataset.PixelRepresentation = 0
+        dataset.RescaleIntercept, dataset.RescaleSlope = str(intercept), str(slope)
+
+    return change
+
+
+def moved(dataset: Any, k: int) -> None:
+    x, y, z = dataset.ImagePositionPatient
+    dataset.ImagePositionPatient = [x, y, f"{float(z) + 0.004 * (-1) ** (k // 3):.4f}"]
+
+
+def change_series(series: Path, change: Change) -> None:
+    for k, file in enumerate(sorted(series.iterdir())):
+        dataset = pydicom.dcmread(file)
+        change(dataset, k)
+        dataset.save_as(file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_tags(RescaleType="hu"),
+        set_tags(RescaleType="Hounsfield Unit"),
+        set_tags(ImageType=["DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE"]),
+        set_tags(ImageType=["DERIVED", "SECONDARY", "AXIAL", "CSA MPR THICK"]),
+        lambda dataset, k: setattr(dataset, "PatientName", "A^B" if k else "A^B^^^"),
+        rescaled(-8192, 1, -8192),
+        rescaled(-10240, 1, -10240),
+    ],
+)
+def test_a_series_is_read_as_before(series: Path, files: tuple[Path, Path], change: Change) -> None:
+    before = inspect(read_roi(series, files[1], label=20))
+    change_series(series, change)
+    assert inspect(read_roi(series, files[1], label=20)) == before
+
+
+def test_a_scale_in_steps_of_ten_is_no_picture_of_eight_bits(series: Path, files: tuple[Path, Path]) -> None:
+    before = inspect(read_roi(series, files[1], label=20))
+    change_series(series, rescaled(-10240, 10, None))
+    after = inspect(read_roi(series, files[1], label=20))
+    assert after["warnings"] == before["warnings"]
+    assert after["mean_hu"] == pytest.approx(before["mean_hu"], abs=0.5)
+
+
+def test_places_rounded_to_hundredths_of_a_millimetre_keep_the_mask(series: Path, files: tuple[Path, Path]) -> None:
+    change_series(series, moved)
+    assert inspect(read_roi(series, files[1], label=20))["voxels"] > 0
+
+
+@pytest.mark.parametrize("kind", ["MIN IP", "MIP THICK", "CT_SOM7 SPI MIP", "VRT", "SCREEN SAVE"])
+def test_a_rendering_is_refused_however_a_vendor_calls_it(series: Path, files: tuple[Path, Path], kind: str) -> None:
+    change_series(series, set_tags(ImageType=["DERIVED", "SECONDARY", "REFORMATTED", kind]))
+    with pytest.raises(InputError, match=r"^E_DICOM_DERIVED slice_0001.dcm: is a projection or rendering"):
+        read_roi(series, files[1], label=20)
+
+
+def test_no_other_value_below_hu_is_an_extended_scale(tmp_path: Path, volumes: tuple[Volume, Volume]) -> None:
+    ct, mask = volumes
+    odd = ct.array.copy()
+    odd[:, :3, :3] = -8191
+    paths = write_nifti(Volume(odd, ct.affine), tmp_path / "ct.nii"), write_nifti(mask, tmp_path / "m.nii")
+    with pytest.raises(InputError, match=r"^E_CT_VALUES ct.nii: values from -8191 to"):
+        read_roi(*paths, label=20)
+
+
+def test_the_brightest_voxel_of_a_small_crop_is_no_window(tmp_path: Path, volumes: tuple[Volume, Volume]) -> None:
+    ct, mask = volumes
+    part = np.s_[4:17, 12:38, 10:35]  # 8450 voxels, 0.05 % of which are four
+    one, two = Volume(ct.array[part].copy(), ct.affine), Volume(mask.array[part], ct.affine)
+    one.array[:, :2] -= 200
+    one.array[6, 12, 12:18] = 900
+    paths = write_nifti(one, tmp_path / "ct.nii"), write_nifti(two, tmp_path / "m.nii")
+    assert not [line for line in read_roi(*paths, label=20).warnings if line.startswith("W_CT_CLIPPED")]
+
+
+def test_padding_is_no_fat(tmp_path: Path, volumes: tuple[Volume, Volume]) -> None:
+    ct, mask = volumes
+    stored = ct.array + np.int16(1024)  # the rescale was not applied
+    stored[:, :6] = -2000
+    paths = write_nifti(Volume(stored, ct.affine), tmp_path / "ct.nii"), write_nifti(mask, tmp_path / "m.nii")
+    with pytest.raises(InputError, match=r"^E_NOT_CT ct.nii: values run from -2000 to"):
+        read_roi(*paths, label=20)
