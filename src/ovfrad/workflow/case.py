@@ -25,7 +25,7 @@ PERTURBED = "perturbed"
 #: Patients whose regions are perturbed; the paper's number of patients with two readers.
 PERTURBED_PATIENTS = 30
 #: Raised whenever the same files and settings would give other numbers than before.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _extract(task: CaseTask) -> CaseFeatures:
     from ovfrad import imaging
     from ovfrad.deep.patch import patch
 
-    roi = imaging.read_roi(task.ct, task.mask, label=task.label, case_id=task.case_id, margin_mm=task.crop_mm)
+    roi = _read(task, task.mask, task.label)
     facts = {**roi.acquisition, **imaging.flags(roi, task.imaging)}
     if facts.get("metal") and task.imaging.metal == "exclude":
         limit = f"{task.imaging.metal_hu:g} HU"
