@@ -20,12 +20,15 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `corpus`, which is no part
 
 from corpus import ENTRIES, Entry
 from corpus.base import MARKER, SEED, Inputs, body
+from corpus.dicom import ROOT
 
 from ovfrad.cli import app
 from ovfrad.cli.console import guarded
 
 EXACT = 1e-6
 """Relative; the centroid's is against its distance from the origin."""
+PRIVATE = (MARKER.lower(), ROOT, "19480711", "20240229")
+"""Names, UIDs and dates of every DICOM object of the corpus."""
 SECONDS, BYTES = 20.0, 1.5e9
 """What reading may cost at most, whatever a header says."""
 
@@ -69,7 +72,7 @@ def faulty(entry: Entry, inputs: Inputs) -> tuple[str, ...]:
 def outcome(entry: Entry, inputs: Inputs, code: int, out: str, err: str) -> str:
     """Which of the expectations was met; anything else is an assertion."""
     assert "Traceback" not in err
-    assert MARKER.lower() not in (out + err).lower(), "the name of a patient is shown"
+    assert not any(word in (out + err).lower() for word in PRIVATE), f"tells who the patient is: {err}"
     if code:
         assert code == 2, err
         assert is_refusal(err, faulty(entry, inputs)), err + out

@@ -33,6 +33,8 @@ from ovfrad.cli import app
 from ovfrad.cli.console import guarded
 
 FULL, SHORT = 1000, 160
+JITTER = {"centroid_lps": 0.02, "volume_mm3": 10.0}
+"""A header that moves a grid by less than 0.01 voxel is no other header (mm, mm3 of some 8,000)."""
 
 Mutate = Callable[[bytearray, int, np.random.Generator], bytearray]
 
@@ -72,7 +74,7 @@ def _cut(content: bytearray, at: int, rng: np.random.Generator) -> bytearray:
     return content[:at]
 
 
-WAYS: tuple[Mutate, ...] = (_flip, _flip, _replace, _replace, _insert, _delete, _double, _long, _cut)
+WAYS: tuple[Mutate, ...] = (*[_flip, _replace] * 4, _insert, _delete, _double, _long, _cut)
 
 
 @cache
@@ -125,7 +127,7 @@ def mutant(number: int) -> tuple[str, str, bytes]:
     name = sorted(files)[number % len(files)]
     role, content, hit = files[name]
     changed = bytearray(content)
-    for _ in range(int(rng.choice([1, 1, 1, 2, 4, 8]))):
+    for _ in range(int(rng.choice([1, 1, 1, 1, 1, 2, 4]))):
         way = WAYS[int(rng.integers(len(WAYS)))]
         at = int(rng.integers(min(hit or len(changed), len(changed)) or 1))
         changed = way(changed, at, rng) if changed else changed
@@ -168,7 +170,11 @@ def fault(number: int, folder: Path) -> str | None:
     if code:
         return f"exit code {code}: {err}"
     found: dict[str, Any] = json.loads(out)
-    wrong = differing(found, body().numbers())
+    wrong = {
+        key: pair
+        for key, pair in differing(found, body().numbers()).items()
+        if np.abs(np.subtract(*pair)).max() > JITTER.get(key, 0.0)
+    }
     return f"silently wrong: {wrong}" if wrong and not err else None
 
 

@@ -17,7 +17,8 @@ from .base import LABEL, NEVER_WRONG, REFUSED, REFUSED_OR_WARNED, Build, Catalog
 from .dicom import DEFLATED, IMPLICIT, element, plain_series, save, slices, transcode, with_bytes
 from .masks import ct_beside
 from .segments import frames_of, seg
-from .series import ONE, nested
+from .series import ONE
+from .series_faults import nested
 from .structures import structures
 from .volumes import mask_beside
 from .writers import gz, mha, nifti, nrrd, setting
@@ -170,8 +171,10 @@ def _sizes() -> None:
         "terabytes.nii": nifti(body().hu, body().affine, edit=setting(**terabytes)),
         "terabytes.nii.gz": gz(nifti(body().hu, body().affine, edit=setting(**terabytes))),
         "seven_dims.nii": nifti(body().hu, body().affine, edit=setting(dim=[7, *[32767] * 7])),
-        "exabytes.nii": nifti(body().hu, body().affine, version=2, edit=setting(dim=[3, 2**40, 2**40, 2**40, 1, 1, 1, 1])),
-        "overflow.nii": nifti(body().hu, body().affine, version=2, edit=setting(dim=[3, 2**32, 2**32, 2**33, 1, 1, 1, 1])),
+        "exabytes.nii": nifti(body().hu, body().affine, version=2,
+        edit=setting(dim=[3, 2**40, 2**40, 2**40, 1, 1, 1, 1])),
+        "overflow.nii": nifti(body().hu, body().affine, version=2,
+        edit=setting(dim=[3, 2**32, 2**32, 2**33, 1, 1, 1, 1])),
         "terabytes.nrrd": nrrd(body().hu, body().affine, change={"sizes": "100000 100000 100000"}),
         "terabytes.gz.nrrd": nrrd(body().hu, body().affine, encoding="gzip", change={"sizes": "99999 99999 999"}),
         "terabytes.mha": mha(body().hu, body().affine, change={"DimSize": "100000 100000 100000"}),
@@ -209,17 +212,24 @@ def _bombs() -> None:
     sizes = " ".join(map(str, SHAPE[::-1]))
     empty = np.zeros((0, 1, 1), "i2")
     add("bomb.nrrd", as_image("ct.nrrd", lambda path: put(path, nrrd(
-        empty, body().affine, encoding="gzip", change={"sizes": sizes}, data=zero_member(voxels))), sized=False))  # fmt: skip
+        empty, body().affine, encoding="gzip", change={"sizes": sizes}, data=zero_member(voxels))),
+        sized=False))  # fmt: skip
     add("bomb.mha", as_image("ct.mha", lambda path: put(path, mha(
-        empty, body().affine, compressed=True, change={"DimSize": sizes}, data=b"".join(zeros(voxels, 15)))), sized=False))  # fmt: skip
+        empty, body().affine, compressed=True, change={"DimSize": sizes}, data=b"".join(zeros(voxels, 15)))),
+        sized=False))  # fmt: skip
     add("bomb_behind_the_voxels.mha", as_image("ct.mha", lambda path: put(path, mha(
         body().hu, body().affine, compressed=True, data=b"".join(zeros(8 * GB, 15))))))  # fmt: skip
     add("many_members.nii.gz", as_image("ct.nii.gz", lambda path: put(
-        path, gz(nifti(body().hu, body().affine)) + gzip.compress(b"", mtime=0) * 500_000)), NEVER_WRONG, may=("W_",))  # fmt: skip
+        path, gz(nifti(body().hu, body().affine)) + gzip.compress(b"", mtime=0) * 500_000)), NEVER_WRONG,
+        may=("W_",))  # fmt: skip
     add("large_but_sound.nii.gz", _large_but_sound, NEVER_WRONG, may=("W_",))
     add("bomb_deflated.dcm", in_series(_deflated_bomb, ONE), kind="dicom")
-    for syntax, old in {"JPEG2000Lossless": struct.pack(">II", 50, 60), "JPEGLosslessProcess14_1": struct.pack(">HH", 60, 50),
-                        "JPEGLSLossless": struct.pack(">HH", 60, 50)}.items():  # fmt: skip
+    sizes_in = {
+        "JPEG2000Lossless": struct.pack(">II", 50, 60),
+        "JPEGLosslessProcess14_1": struct.pack(">HH", 60, 50),
+        "JPEGLSLossless": struct.pack(">HH", 60, 50),
+    }
+    for syntax, old in sizes_in.items():
         add(f"codestream_of_65535_{syntax}", in_series(_patched(syntax, old, False), ONE), kind="dicom")
         add(f"codestream_and_header_of_65535_{syntax}", in_series(_patched(syntax, old, True), ONE), kind="dicom")
 

@@ -71,7 +71,8 @@ def _stored_otherwise() -> None:
         name = "".join("ijk"[a] + "-+"[f > 0] for a, f in zip(axes, flips, strict=True))
         for form, suffix in ((nifti, "nii"), (nrrd, "nrrd"), (mha, "mha")):
             add(f"mask_axes_{name}.{suffix}", mask(
-                f"mask.{suffix}", lambda f=form, a=axes, s=flips: f(*stored(body().labels, body().affine, a, s))))  # fmt: skip
+                f"mask.{suffix}", lambda f=form, a=axes,
+                s=flips: f(*stored(body().labels, body().affine, a, s))))  # fmt: skip
     for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"):
         add(f"mask_{kind}", mask("mask.nii.gz", lambda k=kind: gz(of(lambda x: x.astype(k))())))
     for kind, order, version in product(("i2", "f4"), "<>", (1, 2)):
@@ -106,7 +107,8 @@ def _stored_otherwise() -> None:
     )
     for label in (255, 300, 1000, 32767):
         add(f"mask_label_{label}", mask("mask.nii", of(
-            lambda x, n=label: np.where(x == LABEL, n, 0).astype("u2")), arguments=("--label", str(label))))  # fmt: skip
+            lambda x, n=label: np.where(x == LABEL, n, 0).astype("u2")),
+            arguments=("--label", str(label))))  # fmt: skip
     for scheme, number in {"verse": 20, "totalsegmentator": 31, "totalsegmentator_v1": 22}.items():
         add(f"mask_by_vertebra_{scheme}", mask(
             "mask.nii", of(lambda x, n=number: np.where(x == LABEL, n, np.where(x == OTHER, n + 1, 0)).astype("u1")),
@@ -166,7 +168,8 @@ def _other_grids() -> None:
 def _no_masks() -> None:
     name = "mask.nii.gz"
     for text, change in {
-        "empty": np.zeros_like, "everything": lambda x: np.full_like(x, LABEL), "absent_label": lambda x: x * (x == OTHER),
+        "empty": np.zeros_like, "everything": lambda x: np.full_like(x, LABEL),
+        "absent_label": lambda x: x * (x == OTHER),
         "probability": lambda x: (x / 25).astype("f4"), "probability_doubles": lambda x: np.where(x == LABEL, 0.9, 0.0),
         "smoothed": _smoothed, "fraction_20.5": lambda x: np.where(x > 0, x + 0.5, 0).astype("f4"),
         "one_fraction": lambda x: np.where(np.indices(x.shape).sum(0) == 0, 0.3, x).astype("f4"),
@@ -182,7 +185,8 @@ def _no_masks() -> None:
     for text, arguments in {
         "zero": ("--label", "0"), "negative": ("--label", "-1"), "absent": ("--label", "5"),
         "word": ("--label", "abc"), "vertebra_without_scheme": ("--vertebra", "L1"), "fraction": ("--label", "20.5"),
-        "unknown_scheme": ("--vertebra", "L1", "--scheme", "none"), "clash": ("--label", "20", "--vertebra", "L3", "--scheme", "verse"),
+        "unknown_scheme": ("--vertebra", "L1", "--scheme", "none"),
+        "clash": ("--label", "20", "--vertebra", "L3", "--scheme", "verse"),
         "absent_vertebra": ("--vertebra", "T1", "--scheme", "verse"), "huge": ("--label", "9" * 30),
     }.items():  # fmt: skip
         add(f"label_{text}", mask(name, lambda: gz(of()()), arguments=arguments,

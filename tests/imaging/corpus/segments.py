@@ -211,7 +211,8 @@ def _segmentations() -> None:
         add(f"seg_{name}", segmented(change, made=make), REFUSED)
     for name, change in {
         "no_frames_of_it": lambda d: [setattr(
-            f.SegmentIdentificationSequence[0], "ReferencedSegmentNumber", 2) for f in d.PerFrameFunctionalGroupsSequence],
+            f.SegmentIdentificationSequence[0], "ReferencedSegmentNumber",
+            2) for f in d.PerFrameFunctionalGroupsSequence],
         "pixels_cut": lambda d: setattr(d, "PixelData", d.PixelData[:-400]),
         "frames_more_than_said": lambda d: setattr(d, "NumberOfFrames", d.NumberOfFrames + 3),
         "frames_fewer_than_said": lambda d: setattr(d, "NumberOfFrames", 4),
@@ -246,7 +247,8 @@ def _segmentations() -> None:
     for keep in (0.1, 0.5, 0.9, -1):
         add(f"seg_cut_at_{keep}", segmented(then=lambda c, n=keep: c[: int(n * len(c)) if n > 0 else -1]), REFUSED)
     add("seg_frame_missing_inside", segmented(made=lambda: seg(
-        [f for n, f in enumerate(plain) if n != 8], body().affine), truth=_without_a_plane(8)), NEVER_WRONG)  # fmt: skip
+        [f for n, f in enumerate(plain) if n != 8], body().affine), truth=_without_a_plane(8)),
+        NEVER_WRONG)  # fmt: skip
 
 
 def _shift(*mm: float) -> NDArray[np.float64]:
@@ -308,7 +310,8 @@ def _slicer_files() -> None:
         truth=numbers(body().hu, body().labels > 0, body().affine)))  # fmt: skip
     add("slicer_one_is_taken", _slicer(lambda b: slicer((b.labels == LABEL).astype("u1"), b.affine, (_row(1, 1),)), ()))
     add("slicer_no_layer_lines", _slicer(lambda b: slicer(
-        b.labels, b.affine, [{k: v for k, v in row.items() if k not in ("Layer", "Extent")} for row in two])))  # fmt: skip
+        b.labels, b.affine,
+        [{k: v for k, v in row.items() if k not in ("Layer", "Extent")} for row in two])))  # fmt: skip
     add("slicer_name_absent", _slicer(plain, ("--label", "body of L5")), REFUSED)
     add("slicer_none_chosen", _slicer(plain, ()), LISTED)
     add("slicer_no_table", _slicer(lambda b: slicer(b.labels, b.affine, ()), ("--label", "20")), NEVER_WRONG)

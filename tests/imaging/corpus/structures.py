@@ -211,7 +211,8 @@ def _equal() -> None:
     add("rs_hole", drawn(made=lambda: structures({1: contours_of(hollow, body().affine)}), truth=truth))
     add("rs_keyhole", drawn(made=_with_keyholes, truth=truth))
     add("rs_hole_xor", drawn(each(lambda line, n: setattr(line, "ContourGeometricType", "CLOSEDPLANAR_XOR")),
-                             made=lambda: structures({1: contours_of(hollow, body().affine)}), truth=truth), NEVER_WRONG)  # fmt: skip
+                             made=lambda: structures({1: contours_of(hollow, body().affine)}), truth=truth),
+                             NEVER_WRONG)  # fmt: skip
     add("rs_clockwise", drawn(each(reversed_line)))
     add("rs_some_clockwise", drawn(each(lambda line, n: reversed_line(line) if n % 2 else None)))
     add("rs_shuffled", drawn(lambda d: setattr(d.ROIContourSequence[0], "ContourSequence", [*first(d)][::-1])))
@@ -252,7 +253,8 @@ def _cut_in_two() -> Dataset:
 def _faults() -> None:
     name = lambda d, n, to: setattr(d.StructureSetROISequence[n], "ROIName", to)  # noqa: E731
     for text, change in {
-        "names_alike": lambda d: name(d, 1, NAMES[1]), "no_contours": lambda d: delattr(d.ROIContourSequence[0], "ContourSequence"),
+        "names_alike": lambda d: name(d, 1, NAMES[1]),
+        "no_contours": lambda d: delattr(d.ROIContourSequence[0], "ContourSequence"),
         "no_contour_sequence": lambda d: delattr(d, "ROIContourSequence"),
         "no_roi_sequence": lambda d: delattr(d, "StructureSetROISequence"),
         "points_only": each(_to_point), "two_points_each": each(lambda line, n: _shortened(line, 6)),
@@ -261,7 +263,8 @@ def _faults() -> None:
         "words": each(lambda line, n: put_in(line, "ContourData", ["here", "and", "there"] * 5)),
         "infinite": each(lambda line, n: put_in(line, "ContourData", ["inf", "0", "-300"] * 5)),
         "not_planar": each(_bent), "sagittal": each(_sagittal), "outside": each(lambda line, n: moved(line, 0, 0, 600)),
-        "far_aside": each(lambda line, n: moved(line, 900, 0, 0)), "data_missing": each(lambda line, n: delattr(line, "ContourData")),
+        "far_aside": each(lambda line, n: moved(line, 900, 0, 0)),
+        "data_missing": each(lambda line, n: delattr(line, "ContourData")),
     }.items():  # fmt: skip
         add(f"rs_{text}", drawn(change), REFUSED)
     for text, change in {
@@ -275,8 +278,10 @@ def _faults() -> None:
         "other_patient": lambda d: setattr(d, "PatientID", "ID8"),
         "other_frame_of_reference": _other_frame, "point_among_them": lambda d: _to_point(first(d)[3], 3),
         "number_of_points_wrong": each(lambda line, n: setattr(line, "NumberOfContourPoints", 7)),
-        "one_contour_between": lambda d: moved(first(d)[4], 0, 0, 0.75), "contour_twice": lambda d: first(d).append(first(d)[6]),
-        "one_contour_bent": lambda d: _bent(first(d)[4], 4), "one_contour_outside": lambda d: moved(first(d)[0], 0, 0, -600),
+        "one_contour_between": lambda d: moved(first(d)[4], 0, 0, 0.75),
+        "contour_twice": lambda d: first(d).append(first(d)[6]),
+        "one_contour_bent": lambda d: _bent(first(d)[4], 4),
+        "one_contour_outside": lambda d: moved(first(d)[0], 0, 0, -600),
     }.items():  # fmt: skip
         add(f"rs_{text}", drawn(change), REFUSED_OR_WARNED)
     add("rs_other_study", drawn(lambda d: setattr(d, "StudyInstanceUID", f"{ROOT}.66")), NEVER_WRONG)
