@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -114,3 +115,25 @@ def test_padding_is_no_fat(tmp_path: Path, volumes: tuple[Volume, Volume]) -> No
     paths = write_nifti(Volume(stored, ct.affine), tmp_path / "ct.nii"), write_nifti(mask, tmp_path / "m.nii")
     with pytest.raises(InputError, match=r"^E_NOT_CT ct.nii: values run from -2000 to"):
         read_roi(*paths, label=20)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16"])
+def test_a_mask_saved_as_floats_under_an_integer_header_is_the_mask(files: tuple[Path, Path], kind: str) -> None:
+    stored = nibabel.load(files[1])
+    before = inspect(read_roi(*files, label=20))
+    header = stored.header.copy()
+    header.set_data_dtype(kind)
+    other = files[1].with_name("scaled.nii.gz")
+    nibabel.save(nibabel.Nifti1Image((np.asarray(stored.dataobj) == 20).astype(float), stored.affine, header), other)
+    assert nibabel.load(other).dataobj.slope < 0.01
+    assert inspect(read_roi(files[0], other)) == before
+
+
+def test_labels_that_a_slope_moves_off_whole_numbers_are_refused(files: tuple[Path, Path]) -> None:
+    stored = nibabel.load(files[1])
+    other = files[1].with_name("scaled.nii.gz")
+    header = stored.header.copy()
+    header.set_data_dtype("uint8")
+    nibabel.save(nibabel.Nifti1Image(np.asarray(stored.dataobj, float), stored.affine, header), other)
+    with pytest.raises(InputError, match=r"^E_MASK_FRACTION scaled.nii.gz: values from 0 to 20.01 in slice 5"):
+        read_roi(files[0], other, label=20)

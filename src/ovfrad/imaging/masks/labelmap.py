@@ -20,6 +20,9 @@ MOST_LABELS = 200
 """Different values of a label map (those of whole bodies have 117); beyond, a picture or probabilities were given."""
 HIGHEST = 65535
 """Largest label (FreeSurfer's reach 14175)."""
+ROUNDED = 1e-3
+"""By which a label may miss its whole number where a file stores integers and a slope: programs that save floats with
+the header of an integer file give 0 and 1 as 0 and 255 times 0.00392157. Floats are never rounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +69,9 @@ def packed(source: Source) -> tuple[dict[int, Packed], tuple[int, ...]]:
     """
     path, seen, found = source.path, set[int](), dict[int, Packed]()
     shape: tuple[int, ...] = ()
+    slack = 0.0 if source.floats else ROUNDED
     for k, stored in source.planes(range(source.grid.shape[0])):
-        plane, shape = stored if stored.dtype.kind in "iu" else _whole_numbers(path, k, stored), stored.shape
+        plane, shape = stored if stored.dtype.kind in "iu" else _whole_numbers(path, k, stored, slack), stored.shape
         low, high = int(plane.min()), int(plane.max())
         if low < 0 or high > HIGHEST:
             raise _no_labels(path, f"values from {low} to {high}")
@@ -80,13 +84,14 @@ def packed(source: Source) -> tuple[dict[int, Packed], tuple[int, ...]]:
     return found, shape
 
 
-def _whole_numbers(path: Path, k: int, plane: NDArray[Any]) -> NDArray[Any]:
+def _whole_numbers(path: Path, k: int, plane: NDArray[Any], slack: float) -> NDArray[Any]:
     """A slice of floats as integers."""
     if not np.isfinite(plane).all():
         raise nonfinite(path)
     with np.errstate(invalid="ignore"):
-        whole = plane.astype(np.int64)
-    if not np.array_equal(whole, plane):
+        nearest = np.rint(plane)
+        whole = nearest.astype(np.int64)
+    if np.abs(plane - nearest).max() > slack or not np.array_equal(whole, nearest):
         raise InputError(
             "E_MASK_FRACTION", path,
             f"values from {plane.min():.4g} to {plane.max():.4g} in slice {k} are not whole numbers",
