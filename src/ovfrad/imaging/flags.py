@@ -23,6 +23,9 @@ NEXT_TO_MM = 5.0
 APART_MM, APART_SHARE = 5.0, 0.05
 """A second piece counts when it holds this share of the mask and lies this far from the largest piece, mm: fracture
 fragments and arches cut by a mask lie closer."""
+MOST_SURFACE = 2**21
+"""Surface voxels of two pieces beside each other: those of a vertebra at 0.25 mm are a tenth of it, and pieces with
+more are no bone, however near they lie."""
 THIN_SHARE = 0.02
 """Least share of voxels that have all six neighbours in the region: a body of 1 ml in voxels of 3 mm has a twentieth;
 the levels of a probability map and outlines have none."""
@@ -37,7 +40,7 @@ def _pieces(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> int
     named, n = ndimage.label(mask, structure=np.ones((3, 3, 3)))
     if n < 2:
         return n
-    sizes = np.bincount(named.ravel())[1:]
+    sizes = np.bincount(named[mask])[1:]
     main, steps = int(sizes.argmax()) + 1, np.asarray(spacing[::-1])
     large = [int(p) + 1 for p in np.flatnonzero(sizes >= APART_SHARE * sizes.sum()) if p + 1 != main]
     short = np.zeros(n + 1, np.uint8)  # there may be millions of pieces, but at most 20 large ones
@@ -54,16 +57,18 @@ def _is_far(
 
     reach = np.ceil(APART_MM / steps).astype(int)
     around = tuple(slice(max(b.start - int(r), 0), b.stop + int(r)) for b, r in zip(box, reach, strict=True))
-    near, own = (_surface(named[around] == piece) * steps for piece in (main, other))
-    if not len(near):
+    surfaces = [_surface(named[around] == piece) for piece in (main, other)]
+    sizes = [np.count_nonzero(surface) for surface in surfaces]
+    if sizes[0] == 0 or sum(sizes) > MOST_SURFACE:
         return True
+    near, own = (np.argwhere(surface) * steps for surface in surfaces)
     apart, _ = spatial.cKDTree(near).query(own, distance_upper_bound=APART_MM)
     return bool(np.isinf(apart).all())
 
 
-def _surface(piece: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Voxels (k, j, i) of a piece that have a neighbour outside, or lie at the border of the array."""
-    return np.argwhere(piece & ~_inner(piece))
+def _surface(piece: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels of a piece that have a neighbour outside, or lie at the border of the array."""
+    return piece & ~_inner(piece)
 
 
 def _inner(piece: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ovfrad.errors import InputError
 from ovfrad.imaging.formats.stream import GZIP, Stored
 from ovfrad.imaging.formats.text import refuse_header, shown, text_header, text_numbers, text_sizes, volume_sizes
-from ovfrad.imaging.source import Source, check_axes
+from ovfrad.imaging.source import MAX_SIDE, Source, check_axes
 from ovfrad.imaging.volume import Grid
 
 TYPES = {
@@ -112,5 +112,10 @@ def open_nrrd(path: Path, *, layered: bool = False) -> Source:
     dtype, grid = np.dtype((order or "<") + kind), Grid((k, j, i), _affine(path, head))
     check_axes(path, grid)
     shape = (k, j, i, sizes[0]) if layers else (k, j, i)
+    if layers and sizes[0] * j * i > MAX_SIDE**2:  # a slice is held with all its layers
+        raise InputError(
+            "E_IMAGE_SIZE", path, f"its header asks for {sizes[0]} layers of {i} x {j} voxels a slice",
+            f"layers of {MAX_SIDE**2} voxels a slice together are read; export the segment alone",
+        )  # fmt: skip
     stored = Stored(path, start, shape, dtype, None if encoding == "raw" else GZIP)
     return Source(path, grid, 8 * dtype.itemsize, stored.planes, floats=dtype.kind == "f")
