@@ -61,8 +61,8 @@ def test_a_label_is_named_by_number_or_by_vertebra_and_scheme(files: Files) -> N
         ),
         (
             {"vertebra": "L1", "scheme": "mine"},
-            "E_MASK_SCHEME mask.nii.gz: unknown label scheme 'mine'; known: verse, totalsegmentator, "
-            "totalsegmentator_v1; name a vertebra (T12, L1) and the scheme of the mask's numbers",
+            "E_MASK_SCHEME mask.nii.gz: unknown label scheme 'mine'; "
+            "name one of verse, totalsegmentator, totalsegmentator_v1",
         ),
     ],
 )

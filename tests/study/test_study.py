@@ -131,7 +131,7 @@ def test_the_same_case_twice(tmp_path: Path) -> None:
 
 def test_label_follows_from_vertebra_and_scheme(tmp_path: Path) -> None:
     study = load(write(tmp_path, cases(mask_scheme="verse")))
-    assert (study.cases["mask_label"] == "20").all()
+    assert (study.cases["mask_label"] == "verse:L1").all()
 
 
 def test_label_components_are_no_predictors(tmp_path: Path) -> None:

@@ -45,11 +45,12 @@ def chosen_label(mask: Path, label: str | None, vertebra: str | None, scheme: st
     if label is not None and vertebra is not None:
         raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
     if vertebra is None or scheme is None:
-        return label if vertebra is None else vertebra
+        return vertebra or label
     try:
-        return str(label_of(vertebra, scheme))
+        label_of(vertebra, scheme)
     except ValueError as error:
         raise InputError("E_MASK_LABEL", mask, str(error), "correct --vertebra or --scheme") from None
+    return f"{scheme}:{vertebra}"
 
 
 @app.command()

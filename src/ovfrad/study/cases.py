@@ -115,19 +115,19 @@ def _with_files(cases: pd.DataFrame, path: Path, allow_outside: bool) -> pd.Data
 
 
 def _with_labels(cases: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """`mask_label` and `mask_label_reader2` by vertebra and scheme where a scheme is given and no number."""
+    """`mask_label` and `mask_label_reader2` as scheme and vertebra where a scheme is given and no label."""
     out = cases.astype({"mask_label": object, "mask_label_reader2": object})
     for (_, vertebra), row in cases.iterrows():
         scheme = row["mask_scheme"]
         if pd.isna(scheme):
             continue
         try:
-            label = label_of(vertebra, scheme)
+            label_of(vertebra, scheme)
         except ValueError as error:
             raise InputError("E_CELL", f"{path.name}:{row['row']}", str(error), "correct vertebra or scheme") from None
         for name in ("mask_label", "mask_label_reader2"):
             if pd.isna(row[name]):
-                out.loc[(out["row"] == row["row"]), name] = str(label)
+                out.loc[(out["row"] == row["row"]), name] = f"{scheme}:{vertebra}"
     return out
 
 

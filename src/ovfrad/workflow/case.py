@@ -164,8 +164,9 @@ def _read(task: CaseTask, mask: Path, label: str | None) -> Any:
     from ovfrad import imaging
 
     return imaging.read_roi(
-        task.ct, mask, label=label, case_id=task.case_id, margin_mm=task.crop_mm, settings=task.imaging
-    )
+        task.ct, mask, label=label, vertebra=task.vertebra if label is None else None, case_id=task.case_id,
+        margin_mm=task.crop_mm, settings=task.imaging,
+    )  # fmt: skip
 
 
 def read_both(task: CaseTask) -> None:

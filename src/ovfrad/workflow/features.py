@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -116,8 +117,22 @@ def _run(
 def _executor(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that share nothing with this one (torch and BLAS threads do not survive a fork)."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_single_threaded) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
         yield pool
+
+
+def _begin() -> None:
+    """Begin a worker: one thread for each library, and no life beyond its parent's."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _single_threaded()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone: killed, it tells no one, and workers would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _single_threaded() -> None:

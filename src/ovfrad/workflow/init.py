@@ -14,8 +14,12 @@ from ovfrad.study.table import COLUMNS
 from ovfrad.workflow.folder import RunFolder
 
 _IMAGE = (".nii", ".nii.gz", ".nrrd", ".mha")
-_MASK_WORDS = frozenset({"mask", "masks", "msk", "seg", "segmentation", "label", "labels", "roi"})
+_MASK_WORDS = frozenset(
+    {"mask", "masks", "msk", "seg", "segmentation", "label", "labels", "roi", "rtstruct", "rtss", "rs"}
+)
 _CT_WORDS = frozenset({"ct", "image", "img", "volume", "dicom", "scan", "series"})
+_FEW_MASKS = 10
+"""DICOM masks in one folder; more are the slices of a series whose names happen to hold such a word."""
 _SECOND = frozenset({"reader2", "r2"})
 
 #: Below so many patients none is set aside: the nested estimate on all of them says more.
@@ -114,10 +118,13 @@ def find_cases(images: Path) -> list[dict[str, str]]:
 
 
 def _image_files(images: Path) -> list[Path]:
-    """Image files below a folder, and folders that hold a DICOM series, sorted by name."""
+    """Image files below a folder, DICOM files that are masks by name, and folders of DICOM series, sorted."""
     found = [p for p in images.rglob("*") if p.is_file() and p.name.lower().endswith(_IMAGE)]
-    series = {p.parent for p in images.rglob("*") if p.is_file() and _is_dicom(p)}
-    return sorted([*found, *series])
+    dicom = [p for p in images.rglob("*") if p.is_file() and p not in found and _is_dicom(p)]
+    named = [p for p in dicom if _words(p) & _MASK_WORDS and not _words(p.parent) & _MASK_WORDS]
+    masks = [p for p in named if sum(other.parent == p.parent for other in named) <= _FEW_MASKS]
+    series = {p.parent for p in dicom if p not in masks}
+    return sorted([*found, *masks, *series])
 
 
 def _is_dicom(path: Path) -> bool:
@@ -127,7 +134,7 @@ def _is_dicom(path: Path) -> bool:
 
 def _stem(path: Path) -> str:
     name = path.name
-    for suffix in sorted(_IMAGE, key=len, reverse=True):
+    for suffix in sorted((*_IMAGE, ".seg.nrrd", ".dcm"), key=len, reverse=True):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return name
@@ -170,7 +177,7 @@ def _unnamed(patient: str, rows: list[dict[str, str]]) -> str:
 def _patient(mask: Path, images: Path) -> str:
     """Patient by what is left of the mask's name, else by its folder."""
     _, words = _key(mask)
-    if words:
+    if words and not (mask.suffix == ".dcm" and mask.parent != images):  # archives name objects by their UID
         kept = [w for w in re.split(r"[^A-Za-z0-9]+", _stem(mask)) if w.lower() in words]
         return "_".join(kept)
     return mask.parent.name if mask.parent != images else _stem(mask)

@@ -131,6 +131,7 @@ def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
                 case["ct"],
                 case["mask"],
                 label=label,
+                vertebra=vertebra if label is None else None,
                 case_id=f"{patient} {vertebra}",
                 margin_mm=settings.crop_mm,
                 settings=settings.imaging,

@@ -27,10 +27,11 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
     labels : Labels
         Opened mask.
     label : int or str, optional
-        Its number, or its name in the file.
+        Its number, its name in the file, or scheme and vertebra as one word, `verse:L1`.
     vertebra, scheme : str, optional
-        Vertebra (T12, L1) and label scheme (`ovfrad.astlof.SCHEMES`) instead. A vertebra without a scheme is looked
-        for among the names of the file; where it has none, it names the case and not the label.
+        Vertebra (T12, L1) and label scheme (`ovfrad.astlof.SCHEMES`) instead. Names of the file go before numbers of
+        a scheme. A vertebra without a scheme is looked for among the names of the file; where it has none, it names
+        the case and not the label.
 
     Raises
     ------
@@ -39,23 +40,21 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
     """
     if not labels.segments:
         raise InputError("E_MASK_EMPTY", labels.path, "has no voxel above 0", "give a mask with the vertebra drawn in")
-    if vertebra is None and scheme is not None and scheme not in SCHEMES:
+    if scheme is not None and scheme not in SCHEMES:
         remedy = f"name one of {', '.join(SCHEMES)}"
         raise InputError("E_MASK_SCHEME", labels.path, f"unknown label scheme {scheme[:40]!r}", remedy)
-    number = _by_scheme(labels, vertebra, scheme) if vertebra is not None and scheme is not None else None
-    if number is not None:
-        if label is not None and str(label) != str(number):
-            raise InputError(
-                "E_MASK_LABEL", labels.path,
-                f"label {label} was asked for, but {vertebra} is {number} in scheme {scheme}",
-                "name the label or the vertebra, or let them agree",
-            )  # fmt: skip
-        return _by_number(labels, number, f" ({vertebra} in scheme {scheme})")
+    if joined := re.fullmatch(rf"({'|'.join(SCHEMES)}):(.+)", str(label)):
+        return _by_scheme(labels, joined[2], joined[1])
     if label is not None:
         by_name = isinstance(label, str) and not re.fullmatch(r"[0-9]{1,9}", label)
-        return _by_name(labels, str(label)) if by_name else _by_number(labels, int(label), "")
-    if vertebra is not None and (found := _of_vertebra(labels.segments, vertebra)):
-        return _only(labels, found, vertebra)
+        found = _by_name(labels, str(label)) if by_name else _by_number(labels, int(label), "")
+        if vertebra is not None and scheme is not None:
+            _check_agreement(labels, found, vertebra, scheme)
+        return found
+    if vertebra is not None and scheme is not None:
+        return _by_scheme(labels, vertebra, scheme)
+    if vertebra is not None and (named := _of_vertebra(labels.segments, vertebra)):
+        return _only(labels, named, vertebra)
     if len(labels.segments) > 1:
         raise InputError(
             "E_MASK_LABEL", labels.path, f"holds the labels {listed(labels.segments)} and none was chosen",
@@ -64,7 +63,7 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
     return labels.segments[0]
 
 
-def _by_scheme(labels: Labels, vertebra: str, scheme: str) -> int:
+def _number_of(labels: Labels, vertebra: str, scheme: str) -> int:
     try:
         return label_of(vertebra, scheme)
     except ValueError as error:
@@ -72,6 +71,31 @@ def _by_scheme(labels: Labels, vertebra: str, scheme: str) -> int:
             "E_MASK_SCHEME", labels.path, str(error).rstrip("."),
             "name a vertebra (T12, L1) and the scheme of the mask's numbers",
         ) from error  # fmt: skip
+
+
+def _by_scheme(labels: Labels, vertebra: str, scheme: str) -> Segment:
+    """By the names of the file where it has any, else by the number of the scheme."""
+    number = _number_of(labels, vertebra, scheme)
+    if named := _of_vertebra(labels.segments, vertebra):
+        return _only(labels, named, vertebra)
+    found = _by_number(labels, number, f" ({vertebra} in scheme {scheme})")
+    if found.name is not None:
+        raise InputError(
+            "E_MASK_LABEL", labels.path,
+            f"label {number} is {found.name!r} by its own names, not {vertebra} as in scheme {scheme}",
+            "name the structure as the file does",
+        )  # fmt: skip
+    return found
+
+
+def _check_agreement(labels: Labels, found: Segment, vertebra: str, scheme: str) -> None:
+    number = _number_of(labels, vertebra, scheme)
+    if found.number != number:
+        raise InputError(
+            "E_MASK_LABEL", labels.path,
+            f"label {found.number} was asked for, but {vertebra} is {number} in scheme {scheme}",
+            "name the label or the vertebra, or let them agree",
+        )  # fmt: skip
 
 
 def _by_number(labels: Labels, number: int, name: str) -> Segment:
@@ -82,6 +106,9 @@ def _by_number(labels: Labels, number: int, name: str) -> Segment:
             f"label {number}{name} has no voxel (labels present: {listed(labels.segments)})",
             "name one that is present",
         )  # fmt: skip
+    if others := [s for s in labels.segments if s.name == str(number) and s.number != number]:
+        fault = f"{number} is the number of one structure and the name of another: {listed([*found, *others])}"
+        raise InputError("E_MASK_LABEL", labels.path, fault, "choose by a name or number that is one structure's alone")
     return _only(labels, found, str(number))
 
 
