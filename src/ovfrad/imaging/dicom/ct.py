@@ -18,7 +18,7 @@ from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.pixels import LOSSY, as_stored, in_hu
 from ovfrad.imaging.dicom.sandbox import Parsed, decoded, facts
 from ovfrad.imaging.dicom.series import check_common, ordered, slice_step
-from ovfrad.imaging.dicom.slices import ENHANCED, Slice, check_pixels, check_slice
+from ovfrad.imaging.dicom.slices import ENHANCED, Slice, check_pixels, check_slice, is_number
 from ovfrad.imaging.source import MAX_SIDE, Note, Source, check_axes, check_size, truncated
 from ovfrad.imaging.volume import Grid
 
@@ -219,7 +219,7 @@ def _lossy(one: Slice) -> bool:
 
 
 def _mean(slices: list[Slice], keyword: str) -> float | None:
-    values = [v for s in slices if isinstance(v := s.values.get(keyword), (int, float)) and np.isfinite(v)]
+    values = [v for s in slices if is_number(v := s.values.get(keyword))]
     if len(set(values)) == 1:
         return float(values[0])  # a mean of equal values may round
     return float(np.mean(values)) if values else None

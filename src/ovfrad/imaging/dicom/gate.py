@@ -20,6 +20,8 @@ MAX_BYTES = 1 << 30
 """Largest file; an enhanced CT of 1,000 slices has half of it."""
 INFLATED_BYTES = 1 << 29
 """Most that a deflated file may hold."""
+VALUE_BYTES = 1 << 20
+"""Of a value that is looked at, other than pixels: texts have at most 64 KiB, tables of offsets 8 bytes a frame."""
 DEPTH = 32
 """Nesting of sequences; real files reach about eight."""
 IMPLICIT, LITTLE, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
@@ -27,6 +29,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 NATIVE = (IMPLICIT, LITTLE, BIG, DEFLATED)
 PIXELS, SYNTAX = 0x7FE00010, 0x00020010
 UNDEFINED = 0xFFFFFFFF
+CHUNK = 1 << 20
 SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 """Value representations with a length of two and of four bytes (PS3.5 7.1.2)."""
@@ -68,9 +71,9 @@ class Layout:
     fragments: list[tuple[int, int]] = field(default_factory=list)
 
     def value(self, tag: int) -> bytes:
-        """Bytes of a top-level element; empty where there is none."""
+        """Bytes of a top-level element, no more than `VALUE_BYTES`; empty where there is none."""
         one = self.elements.get(tag)
-        return bytes(self.data[one.offset : one.offset + one.length]) if one else b""
+        return bytes(self.data[one.offset : one.offset + min(one.length, VALUE_BYTES)]) if one else b""
 
     def word(self, tag: int) -> int | None:
         """A top-level US value; None where there is none."""
@@ -169,7 +172,7 @@ class _Walk:
         """Walk the top level, or one group of it; returns where it ends."""
         end, found = len(self.data), self.layout.elements
         while at < end:
-            if found and self.data[at] == 0 and not any(self.data[at : at + 8]) and not any(self.data[at:end]):
+            if found and self.data[at] == 0 and not any(self.data[at : at + 8]) and self.padding(at, end):
                 return end  # padding of the file
             if group is not None and bytes(self.data[at : at + 2]) != bytes((group, 0)):
                 return at
@@ -184,6 +187,10 @@ class _Walk:
                 at = self.content(tag, vr, value, length, end, 1)
             found[tag] = Element(vr, value, at - value)
         return end
+
+    def padding(self, at: int, end: int) -> bool:
+        """Whether zeros follow, and nothing else."""
+        return not any(self.data[a : min(a + CHUNK, end)].strip(b"\0") for a in range(at, end, CHUNK))
 
     def element(self, at: int, end: int) -> tuple[int, bytes, int, int]:
         """Tag, value representation, offset and length of the value."""

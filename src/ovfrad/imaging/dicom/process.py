@@ -26,8 +26,8 @@ START_S = 60.0
 """Seconds that the child may take to start; a third of one is usual, a busy network disk takes longer."""
 PIPE_BYTES = 32_768
 """Of questions under way: a pipe holds 64 KiB, so writing them never waits for a child that waits for its reader."""
-LINE_BYTES = 1 << 28
-"""Longest line believed of the child."""
+LINE_BYTES = 1 << 26
+"""Longest line believed of the child; a structure set of a hundred thousand contours has a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,10 @@ class EndedError(Exception):
 
     def __init__(self, late: bool) -> None:
         self.late = late
+
+
+class StartError(RuntimeError):
+    """The child ended, or stayed silent, before it could be asked."""
 
 
 class Child:
@@ -114,11 +118,13 @@ class Child:
         with contextlib.suppress(EndedError):
             self.ready = self._line(time.monotonic() + START_S) == READY
         if not self.ready:
-            raise RuntimeError(f"the child process that parses DICOM does not start ({sys.executable})")
+            raise StartError(f"the child process that parses DICOM does not start ({sys.executable})")
 
     def _line(self, by: float) -> bytes:
-        while (end := self.buffer.find(b"\n")) < 0:
-            if len(self.buffer) > LINE_BYTES:
+        searched = 0
+        while (end := self.buffer.find(b"\n", searched)) < 0:
+            searched = len(self.buffer)
+            if searched > LINE_BYTES:
                 raise EndedError(late=True)
             self.buffer += self._read(1 << 16, by)
         line = bytes(self.buffer[:end])

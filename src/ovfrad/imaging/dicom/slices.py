@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from ovfrad.imaging.dicom.pixels import COMPRESSED, NATIVE
 from ovfrad.imaging.plausibility import FAT_HU
 from ovfrad.imaging.source import truncated
 
+LARGEST = 1e9
+"""No place (mm), rescale or size of a CT is larger; sums and products of such numbers are still numbers."""
 COSINE = 1e-3
 """By which the image orientation may miss unit length and a right angle (a rounded header)."""
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -77,22 +79,27 @@ class Slice:
         return " ".join(str(v) for v in value) if isinstance(value, list) else str(value or "").strip()
 
     def number(self, keyword: str) -> float:
-        """Value as a finite number, else `E_DICOM_TAG`."""
+        """Value as a number, else `E_DICOM_TAG`."""
         value = self.values.get(keyword)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        if not is_number(value):
             raise self.refused("E_DICOM_TAG", f"{keyword} is missing or no number", AGAIN)
         return float(value)
 
     def numbers(self, keyword: str, n: int) -> NDArray[np.float64]:
-        """Values as finite numbers, else `E_DICOM_TAG`."""
+        """Values as numbers, else `E_DICOM_TAG`."""
         value = self.values.get(keyword)
-        if not isinstance(value, list) or len(value) != n or not all(isinstance(v, (int, float)) for v in value):
+        if not isinstance(value, list) or len(value) != n or not all(map(is_number, value)):
             raise self.refused("E_DICOM_TAG", f"{keyword} is missing or not {n} numbers", AGAIN)
         return np.array(value, dtype=np.float64)
 
     def refused(self, code: str, fault: str, remedy: str) -> InputError:
         """The refusal that names this slice."""
         return InputError(code, self.path, fault if self.frame is None else f"{fault} ({self.name})", remedy)
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether a header value is a number that one may reckon with."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def check_slice(one: Slice) -> None:

@@ -30,6 +30,8 @@ BORDER = 0.51
 """Voxels by which a contour may leave the outermost centres: the outer edge of the image and some rounding."""
 MAX_CROSSINGS = 50_000_000
 """Rows that the sides of all contours of a ROI cross; a region's outline has one for each voxel of its surface."""
+MAX_AREA = 1 << 27
+"""Voxels in the boxes of all contours of a ROI: the outline of a whole body in 512 x 512 x 512 voxels; ten seconds."""
 MAX_CONTOURS = 20_000
 """Of one ROI; a trabecular bone by threshold has some hundred on each slice."""
 
@@ -205,6 +207,13 @@ class Structures:
                 "E_RTSTRUCT_SIZE", self.path,
                 f"the contours of {shown} cross rows more than {MAX_CROSSINGS // 10**6} million times",
                 "redraw or export them again",
+            )  # fmt: skip
+        sides = (outlines.high - outlines.low)[:, [row, column]] + 1
+        if sides.prod(axis=1).sum() > MAX_AREA:
+            raise InputError(
+                "E_RTSTRUCT_SIZE", self.path,
+                f"the contours of {shown} enclose more than {MAX_AREA // 10**6} million voxels",
+                "choose a ROI of one vertebra",
             )  # fmt: skip
         xs, ys = (np.arange(low[a], high[a] + 1) * grid.spacing[a] for a in (column, row))
         scale = np.array([grid.spacing[column], grid.spacing[row]])
