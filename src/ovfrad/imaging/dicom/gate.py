@@ -20,6 +20,8 @@ MAX_BYTES = 1 << 30
 """Largest file; an enhanced CT of 1,000 slices has half of it."""
 INFLATED_BYTES = 1 << 29
 """Most that a deflated file may hold."""
+CHUNK = 1 << 20
+"""Deflated bytes that are taken at a time, so that no copy of the rest is kept."""
 VALUE_BYTES = 1 << 20
 """Of a value that is looked at, other than pixels: texts have at most 64 KiB, tables of offsets 8 bytes a frame."""
 DEPTH = 32
@@ -138,10 +140,13 @@ def _with_meta(path: Path, data: Any, at: int) -> Layout:
     return layout
 
 
-def _inflated(path: Path, data: Any, start: int) -> bytes:
+def _inflated(path: Path, data: Any, start: int) -> bytearray:
     engine = zlib.decompressobj(-zlib.MAX_WBITS)  # PS3.5 A.5: no zlib header, no checksum
+    out, at = bytearray(), start
     try:
-        out = engine.decompress(memoryview(data)[start:], INFLATED_BYTES + 1)
+        while at < len(data) and not engine.eof and len(out) <= INFLATED_BYTES:
+            out += engine.decompress(data[at : at + CHUNK], INFLATED_BYTES + 1 - len(out))
+            at += CHUNK
     except zlib.error as error:
         raise _damaged(path, "its deflated bytes are damaged") from error
     if len(out) > INFLATED_BYTES:
@@ -150,7 +155,8 @@ def _inflated(path: Path, data: Any, start: int) -> bytes:
             "store it without the deflated transfer syntax",
         )  # fmt: skip
     checks = struct.pack("<LL", zlib.crc32(out), len(out))  # GDCM ends as gzip does
-    if not engine.eof or (engine.unused_data.strip(b"\0") and engine.unused_data != checks):
+    rest = engine.unused_data + data[at:]
+    if not engine.eof or (rest.strip(b"\0") and rest != checks):
         raise _damaged(path, "its deflated bytes do not end where the file ends")
     return out
 
