@@ -63,7 +63,7 @@ def read_ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = Fal
     if part is None:
         raise AssertionError("a box holds at least one slice")
     values = np.concatenate([*sample, [part.min(), part.max()]])
-    notes = odd_scale(source.path, values, source.bits, source.slope)
+    notes = odd_scale(source, values)
     if require_ct:
         check_ct(source.path, values, source.bits, source.is_dicom_ct)
         notes = (*notes, *clipped(source.path, values))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.source import Note
+from ovfrad.imaging.source import Note, Source
 
 HU_LOWEST, HU_HIGHEST = -4096.0, 32767.0
 """Stored values beyond these are no HU: paddings go to -3024, extended scales end at 30,710 (metal)."""
@@ -126,11 +126,23 @@ def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) ->
     ]
 
 
-def odd_scale(path: Path, values: NDArray[Any], bits: int, slope: float) -> tuple[Note, ...]:
-    """Note a slope that no CT export gives: CT comes in steps of 1 HU; a float scaled to integers uses their range."""
-    if slope == 1:
+def odd_scale(source: Source, values: NDArray[Any]) -> tuple[Note, ...]:
+    """Note a scale that no CT export gives: it may be a damaged byte of the header.
+
+    CT comes in steps of 1 HU above -1024 or so, a float scaled to integers uses their range, a float needs no scale.
+    """
+    slope, intercept = source.slope, source.intercept
+    if (slope, intercept) == (1, 0):
         return ()
-    used = (float(values.max()) - float(values.min())) / abs(slope) / (2.0**bits - 1)
-    if 0 < slope < 1 and used > 0.4:
+    if not source.floats and slope == 1 and intercept <= AIR_HU and intercept == int(intercept):
         return ()
-    return (("W_NIFTI_SCALE", path, f"integers are scaled by {slope:.6g}", "compare with the original"),)
+    used = (float(values.max()) - float(values.min())) / abs(slope) / (2.0**source.bits - 1)
+    if not source.floats and 0 < slope < 1 and used > 0.4:
+        return ()
+    stored = "real numbers" if source.floats else "integers"
+    return (
+        (
+            "W_NIFTI_SCALE", source.path, f"{stored} are multiplied by {slope:.6g} and {intercept:.6g} is added",
+            "compare with the original",
+        ),
+    )  # fmt: skip

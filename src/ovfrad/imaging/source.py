@@ -48,8 +48,8 @@ class Source:
         next one is asked for. The file is checked to its end, whichever slices are asked for.
     floats : bool
         Stored voxels are floats, so that any of them may be NaN.
-    slope : float
-        What stored integers are multiplied with; 1 for floats and for DICOM, whose slices have their own.
+    slope, intercept : float
+        What stored numbers are multiplied with, and what is added then; 1 and 0 for DICOM, whose slices have their own.
     is_dicom_ct : bool
         True where the header itself says CT.
     facts : mapping
@@ -66,6 +66,7 @@ class Source:
     planes: Callable[[Sequence[int]], Iterator[tuple[int, NDArray[Any]]]]
     floats: bool = False
     slope: float = 1.0
+    intercept: float = 0.0
     is_dicom_ct: bool = False
     facts: Mapping[str, str | float] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()

@@ -218,6 +218,6 @@ def open_nifti(path: Path) -> Source:
 
     return Source(
         path, Grid((k, j, i), affine), 8 * dtype.itemsize, planes,
-        floats=dtype.kind == "f", slope=1.0 if dtype.kind == "f" else slope,
+        floats=dtype.kind == "f", slope=slope, intercept=inter,
         notes=tuple(("W_NIFTI_FORMS", path, note, "the sform is used") for note in notes),
     )  # fmt: skip
