@@ -236,3 +236,23 @@ def test_names_of_files_may_be_any_bytes(paths: list[Path]) -> None:
     odd = paths[0].with_name(os.fsdecode(b"sl\xff\nice \xc3\xa9.dcm"))
     paths[0].rename(odd)
     assert places(facts([odd])) == [-300]
+
+
+def test_a_child_that_is_ended_before_it_answers_is_replaced(
+    paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_failed_starts", 0)
+    sandbox._at_exit()
+    first = sandbox._running().process
+    first.kill()
+    first.wait()
+    assert [one.path for one in facts(paths)] == paths
+    assert sandbox._running().process is not first
+
+
+def test_long_padding_with_zeros_is_passed_over_and_anything_else_is_not(paths: list[Path]) -> None:
+    whole = paths[0].read_bytes()
+    paths[0].write_bytes(whole + bytes(3 << 20))
+    assert next(facts(paths)).values["Rows"] > 0
+    paths[0].write_bytes(whole + bytes(3 << 20) + b"\1")
+    assert refusal(lambda: list(facts(paths))).startswith(f"E_DICOM_FILE {paths[0].name}")

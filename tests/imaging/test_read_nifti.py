@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ovfrad.errors import InputError, InputWarning
-from ovfrad.imaging import Volume, inspect, read_mask, read_roi, read_volume, write_nifti
+from ovfrad.imaging import Volume, inspect, read_mask, read_roi, read_segments, read_volume, write_nifti
 
 Files = tuple[Path, Path]
 
@@ -253,11 +253,18 @@ def test_small_disagreement_of_the_forms_is_told(files: Files) -> None:
     assert inspect(roi)["warnings"] == [line]
 
 
-def test_an_unlikely_scale_is_told(files: Files) -> None:
-    odd = rewritten(files[0], _both(_set("scl_slope", 1.5), _set("scl_inter", 0)))
+@pytest.mark.parametrize(("slope", "intercept"), [(1.5, 0), (1, 2), (1, -32)])
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_an_unlikely_scale_is_told(tmp_path: Path, files: Files, dtype: Any, slope: float, intercept: float) -> None:
+    image = nibabel.load(files[0])
+    plain = tmp_path / "plain.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj).astype(dtype), image.affine), plain)
+    odd = rewritten(plain, _both(_set("scl_slope", slope), _set("scl_inter", intercept)))
+    stored = "integers" if dtype == np.int16 else "real numbers"
+    said = f"{stored} are multiplied by {slope:g} and {intercept:g} is added"
     with pytest.warns(InputWarning) as caught:
         read_roi(odd, files[1], label=20)
-    assert str(caught[0].message) == "W_NIFTI_SCALE changed.nii: integers are scaled by 1.5; compare with the original"
+    assert str(caught[0].message) == f"W_NIFTI_SCALE changed.nii: {said}; compare with the original"
 
 
 def test_a_rotation_by_180_degrees_may_be_rounded(files: Files) -> None:
@@ -290,3 +297,22 @@ def test_float_precision_of_an_offset_is_no_silent_change(files: Files) -> None:
     assert refusal(read_volume, path).startswith(
         "E_NIFTI_HEADER offset.nii: its header says the voxels begin at byte 352.5"
     )
+
+
+def test_zeros_without_end_behind_a_compressed_file_are_refused(files: Files, tmp_path: Path) -> None:
+    padded = tmp_path / "padded.nii.gz"
+    padded.write_bytes(files[0].read_bytes())
+    with padded.open("r+b") as stream:
+        stream.truncate(1 << 36)  # sparse: nothing of it lies on the disk
+    assert refusal(read_volume, padded).startswith("E_IMAGE_SURPLUS padded.nii.gz")
+
+
+def test_structures_are_counted_in_one_pass(files: Files, tmp_path: Path) -> None:
+    mask = nibabel.load(files[1])
+    labels = np.asarray(mask.dataobj).astype(np.uint16)
+    labels[0, 0, :3], labels[1, 2, :5] = 300, 7
+    path = tmp_path / "labels.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(labels, mask.affine), path)
+    found = {segment.number: voxels for segment, voxels, _ in read_segments(files[0], path)}
+    numbers, counts = np.unique(labels[labels > 0], return_counts=True)
+    assert found == dict(zip(numbers.tolist(), counts.tolist(), strict=True))

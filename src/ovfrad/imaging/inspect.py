@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ovfrad.imaging.volume import Roi
 
@@ -32,14 +33,13 @@ def inspect(roi: Roi) -> dict[str, Any]:
     >>> inspect(roi)["centroid_lps"], inspect(roi)["mean_hu"]
     ([3.0, 2.0, 1.0], 60.0)
     """
-    inside = roi.ct.array[roi.mask.array].astype(np.float64)
-    k, j, i = np.nonzero(roi.mask.array)
-    centre = roi.ct.affine @ [i.mean(), j.mean(), k.mean(), 1.0]
+    inside = roi.ct.array[roi.mask.array]
+    centre = roi.ct.affine @ [*(_middle(roi.mask.array, axis) for axis in (2, 1, 0)), 1.0]
     return {
         "voxels": int(inside.size),
         "volume_mm3": float(inside.size * roi.mask.voxel_mm3),
-        "mean_hu": float(inside.mean()),
-        "sd_hu": float(inside.std()),
+        "mean_hu": float(inside.mean(dtype=np.float64)),
+        "sd_hu": float(inside.std(dtype=np.float64)),
         "min_hu": float(inside.min()),
         "max_hu": float(inside.max()),
         "centroid_lps": [float(v) for v in centre[:3]],
@@ -47,3 +47,9 @@ def inspect(roi: Roi) -> dict[str, Any]:
         "direction": [float(v) for v in roi.ct.direction.ravel()],
         "warnings": list(roi.warnings),
     }
+
+
+def _middle(mask: NDArray[np.bool_], axis: int) -> float:
+    """Mean index of the voxels of a mask along an axis."""
+    counts = np.count_nonzero(mask, axis=tuple(a for a in range(3) if a != axis))
+    return float(counts @ np.arange(len(counts)) / counts.sum())

@@ -19,6 +19,7 @@ from ovfrad.imaging.flags import doubts
 from ovfrad.imaging.geometry import Box, mask_box
 from ovfrad.imaging.intensity import read_ct, readable
 from ovfrad.imaging.masks.choice import choose
+from ovfrad.imaging.masks.labelmap import LabelMap
 from ovfrad.imaging.masks.segments import Drawn, Labels, Segment
 from ovfrad.imaging.opening import open_ct, open_labels, open_mask
 from ovfrad.imaging.plausibility import check_region
@@ -166,7 +167,10 @@ def read_segments(ct: str | Path, mask: str | Path) -> list[tuple[Segment, int, 
         source = open_ct(ct)
     labels = _on(source, mask)
     with readable(mask):
-        sizes = [_size(labels, segment) for segment in labels.segments]
+        if isinstance(labels, LabelMap) and labels.values is None:
+            sizes = labels.sizes()
+        else:
+            sizes = [_size(labels, segment) for segment in labels.segments]
     return [(s, n, n * source.grid.voxel_mm3) for s, n in zip(labels.segments, sizes, strict=True)]
 
 

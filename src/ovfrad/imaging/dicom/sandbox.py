@@ -23,7 +23,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
-from ovfrad.imaging.dicom.process import Child, EndedError, Parsed, Ticket
+from ovfrad.imaging.dicom.process import Child, EndedError, Parsed, StartError, Ticket
 
 __all__ = ["Parsed", "decoded", "facts", "frames"]
 
@@ -31,12 +31,15 @@ DEADLINE_S = 10.0
 """Seconds that one file may take; the largest file in use takes about two."""
 AHEAD = 32
 """Files that the child may be ahead of the parent: enough to keep both busy, little to throw away after a refusal."""
+STARTS = 3
+"""Children that may end before they answer, killed by the system or by hand, until it is given up."""
 FRAMES_AHEAD = 4
 """Decoded frames likewise; each is half a megabyte or more."""
 
 _lock = threading.Lock()
 _child: Child | None = None
 _pid = os.getpid()
+_failed_starts = 0
 
 
 def _after_fork() -> None:
@@ -119,8 +122,14 @@ def _answer(ticket: Ticket) -> Parsed | InputError:
 
 
 def _receive(child: Child) -> None:
+    global _failed_starts
     try:
         child.receive(DEADLINE_S)
+    except StartError:
+        _drop()
+        _failed_starts += 1
+        if _failed_starts >= STARTS:
+            raise
     except EndedError as fault:
         _stop(fault.late)
     except BaseException:  # interrupted in the middle of an answer: what follows would be misread

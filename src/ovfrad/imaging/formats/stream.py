@@ -17,6 +17,9 @@ from ovfrad.imaging.source import check_size, corrupt, truncated
 
 DEFLATE_RATIO = 1032
 """Most that deflate can shrink anything (RFC 1951: 258 bytes in 2 bits); more cannot be inside a file."""
+SLACK_BYTES = 1 << 26
+"""Bytes by which a compressed file may exceed twice its content: deflate never enlarges so much, padding of zeros could
+be endless."""
 GZIP, ZLIB = 31, 15
 """How a stream is compressed, as window bits of zlib."""
 CHUNK = 1 << 18
@@ -57,6 +60,8 @@ class Stored:
             raise truncated(self.path, max(found, 0), wanted)
         if self.wbits is not None and self.lead + wanted > DEFLATE_RATIO * max(found, 0):
             raise truncated(self.path, max(found, 0), self.lead + wanted)
+        if self.wbits is not None and found > 2 * (self.lead + wanted) + SLACK_BYTES:
+            raise truncated(self.path, found, self.lead + wanted)
 
     def planes(self, numbers: Sequence[int]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Stored slices (j, i) of these rising numbers, in the machine's byte order; each valid until the next."""

@@ -160,6 +160,13 @@ class LabelMap:
                 if crop := crop_of((plane if plane.ndim == 2 else plane[..., layer]) == value):
                     yield k, crop
 
+    def sizes(self) -> list[int]:
+        """Voxels of every structure of a map in one layer, in the order of `segments`, counted in one pass."""
+        counts = np.zeros(HIGHEST + 1, np.int64)
+        for one in self.slices.values():
+            counts += np.bincount(one.unpacked(self.shape).ravel(), minlength=HIGHEST + 1)
+        return [int(counts[segment.number]) for segment in self.segments]
+
 
 def open_label_map(source: Source, ct: Grid) -> LabelMap:
     """Labels of a file that lies on the grid of a CT, in whatever axis order."""
