@@ -11,14 +11,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `corpus`, which is no part of the package under test
 
+from corpus import dicom, structures
 from corpus.base import LABEL, OTHER, Array, body
+from corpus.dicom import Change
 from corpus.segments import slicer
 from corpus.writers import gz, mha, nifti, nrrd, setting
 
+import ovfrad.imaging.dicom.structures
 from ovfrad.errors import InputError
 from ovfrad.imaging import read_roi, read_segments, read_volume
+from ovfrad.imaging.dicom import gate, parse
+from ovfrad.imaging.dicom.gate import VALUE_BYTES
+from ovfrad.imaging.dicom.parse import header
 from ovfrad.imaging.flags import MOST_SURFACE, _is_far, _pieces
 from ovfrad.imaging.formats import stream
+from ovfrad.imaging.opening import open_ct
 
 SIGNALLING = b"\x01\x00\x80\x7f"
 """A signalling NaN, float32: casts of it warn."""
@@ -189,3 +196,81 @@ def test_surfaces_larger_than_any_bone_are_apart(monkeypatch: pytest.MonkeyPatch
     assert not _is_far(named, 1, 2, box, steps)
     monkeypatch.setattr(sys.modules[_is_far.__module__], "MOST_SURFACE", 100)
     assert _is_far(named, 1, 2, box, steps)
+
+
+def series(tmp_path: Path, change: Change, syntax: str = dicom.EXPLICIT) -> Path:
+    """Four slices of the body, changed one by one."""
+    made = dicom.slices(body().hu[14:18], body().affine)
+    for n, one in enumerate(made):
+        change(one, n)
+    return dicom.save_all(made, tmp_path / "series", syntax=syntax)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("RescaleSlope", "1e300"),
+        ("RescaleIntercept", "-1e308"),
+        ("ImagePositionPatient", ["0", "0", "1e200"]),
+        ("ImageOrientationPatient", ["1e200", "0", "0", "0", "1", "0"]),
+        ("PixelSpacing", ["1e300", "1"]),
+    ],
+)
+def test_absurd_numbers_in_dicom_do_not_overflow(tmp_path: Path, keyword: str, value: str | list[str]) -> None:
+    assert refused(series(tmp_path, lambda one, n: dicom.put_in(one, keyword, value))) == "E_DICOM_TAG"
+
+
+def test_absurd_facts_are_left_out(tmp_path: Path) -> None:
+    folder = series(tmp_path, lambda one, n: dicom.put_in(one, "SliceThickness", f"1.{n}e308"))
+    np.testing.assert_array_equal(read_volume(folder).array, body().hu[14:18].clip(-1024))
+    assert "slice_thickness_mm" not in open_ct(folder).facts
+
+
+def _with_long_value(path: Path, tag: bytes, content: bytes) -> None:
+    """Another value of an element in an implicit file, where a length has four bytes."""
+    whole = path.read_bytes()
+    at = whole.index(tag) + 4
+    size = int.from_bytes(whole[at : at + 4], "little")
+    path.write_bytes(whole[:at] + len(content).to_bytes(4, "little") + content + whole[at + 4 + size :])
+
+
+def test_no_value_of_a_header_is_longer_than_a_header(tmp_path: Path) -> None:
+    folder = series(tmp_path, lambda one, n: None, dicom.IMPLICIT)
+    path = folder / "slice_002.dcm"
+    _with_long_value(path, b"\x08\x00\x08\x00", b"A\\" * VALUE_BYTES)
+    assert len(header(path)[0]["ImageType"]) <= VALUE_BYTES // 2 + 1
+    _with_long_value(path, b"\x20\x00\x32\x00", b"1\\" * VALUE_BYTES)
+    assert refused(folder) == "E_DICOM_TAG"
+
+
+def test_a_slice_is_no_larger_than_a_slice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = sorted(series(tmp_path, lambda one, n: None, dicom.DEFLATED).iterdir())[0]
+    monkeypatch.setattr(parse, "SLICE_BYTES", 6900)
+    assert header(path)[0]["Rows"] == 60
+    monkeypatch.setattr(parse, "SLICE_BYTES", 6000)
+    with pytest.raises(InputError, match="E_DICOM_LIMIT"):
+        header(path)
+
+
+def test_deflated_bytes_are_taken_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = sorted(series(tmp_path, lambda one, n: None, dicom.DEFLATED).iterdir())[0]
+    whole = gate.opened(path)
+    assert whole is not None
+    for size in (1, 7, 4096):
+        monkeypatch.setattr(gate, "CHUNK", size)
+        again = gate.opened(path)
+        assert again is not None and bytes(again.data) == bytes(whole.data)
+    path.write_bytes(path.read_bytes() + b"\0\0x")
+    with pytest.raises(InputError, match="do not end where the file ends"):
+        gate.opened(path)
+
+
+def test_contours_by_the_thousand_are_not_as_large_as_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = structures.structures({1: structures.contours_of(body().labels == LABEL, body().affine)})
+    path = dicom.save(drawn, tmp_path / "rt.dcm")
+    assert read_roi(ct(tmp_path), path, label=1).mask.array.sum() == (body().labels == LABEL).sum()
+    monkeypatch.setattr(ovfrad.imaging.dicom.structures, "MAX_AREA", 1000)
+    with pytest.raises(InputError, match=r"E_RTSTRUCT_SIZE rt\.dcm: the contours of ROI 1 .* million voxels"):
+        read_roi(ct(tmp_path), path, label=1)

@@ -15,10 +15,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.codestream import check_ends
 from ovfrad.imaging.dicom.gate import DEFLATED, PIXELS, Element, Layout, opened
 from ovfrad.imaging.dicom.pixels import COMPRESSED, NATIVE
 
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+SLICE_BYTES = 1 << 26
+"""Largest slice, inflated: it has one image of some megabytes, and a series has hundreds to be walked through."""
 ENHANCED = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -58,6 +62,11 @@ def header(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     if layout is None:
         return {}, {}
     kind = _text(layout, 0x00080016)
+    if kind == CT_IMAGE and len(layout.data) > SLICE_BYTES:
+        raise InputError(
+            "E_DICOM_LIMIT", path, f"is a slice of {len(layout.data) >> 20} MiB",
+            f"slices up to {SLICE_BYTES >> 20} MiB are read; export it again",
+        )  # fmt: skip
     if kind in ENHANCED:
         from ovfrad.imaging.dicom.parse_enhanced import enhanced
 
