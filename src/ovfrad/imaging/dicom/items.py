@@ -13,6 +13,8 @@ from ovfrad.errors import InputError
 DIGITS = b"0123456789+-.eE \\"
 """Bytes of decimal strings (DICOM PS3.5 6.2) and what stands between them: no word such as `nan` is a number."""
 
+LARGEST = 1e9
+"""No place (mm), rescale or size in a header is larger; sums and products of such numbers are still numbers."""
 FAR_MM = 1e6
 """No point of a patient is a kilometre from the isocentre."""
 

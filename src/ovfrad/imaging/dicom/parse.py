@@ -8,7 +8,6 @@ digest of the name, by which slices of two patients are told apart.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.codestream import check_ends
 from ovfrad.imaging.dicom.gate import DEFLATED, PIXELS, Element, Layout, opened
+from ovfrad.imaging.dicom.items import LARGEST
 from ovfrad.imaging.dicom.pixels import COMPRESSED, NATIVE
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -148,7 +148,7 @@ def _number(text: str) -> float | None:
     if not NUMBER.fullmatch(text):
         return None
     number = float(text)
-    return number if math.isfinite(number) else None
+    return number if abs(number) < LARGEST else None
 
 
 def _text(layout: Layout, tag: int) -> str:

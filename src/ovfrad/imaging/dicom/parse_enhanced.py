@@ -5,8 +5,9 @@ A functional group is taken of the frame, or of what all frames share. Runs in t
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+from ovfrad.imaging.dicom.items import LARGEST
 
 GROUPS = {
     "PlanePositionSequence": ("ImagePositionPatient",),
@@ -57,8 +58,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (int, float)):
-        number = float(value)
-        return number if math.isfinite(number) else None
+        return float(value) if abs(value) < LARGEST else None
     try:
         return [_plain(one) for one in value]
     except TypeError:

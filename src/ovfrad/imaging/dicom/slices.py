@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
+from ovfrad.imaging.dicom.items import LARGEST
 from ovfrad.imaging.dicom.pixels import COMPRESSED, NATIVE
 from ovfrad.imaging.plausibility import FAT_HU
 from ovfrad.imaging.source import truncated
 
-LARGEST = 1e9
-"""No place (mm), rescale or size of a CT is larger; sums and products of such numbers are still numbers."""
 COSINE = 1e-3
 """By which the image orientation may miss unit length and a right angle (a rounded header)."""
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
