@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ovfrad.evaluation.auc import macro_auc
+from ovfrad.evaluation.estimate import Estimate
 from ovfrad.models import engine, honesty
 from ovfrad.models.honesty import Check, judge_permutations, permutation, permute_by_patient
 from ovfrad.models.procedure import BEST, Procedure
@@ -169,9 +170,10 @@ def test_shuffled_voxels_against_the_headline(make_rows: Make, small: Small) -> 
     rows = make_rows(n=90, signal=1.5)
     shuffled = rows.X.copy()
     shuffled.iloc[:, 2:6] = np.random.default_rng(0).normal(size=(90, 4))
-    check = honesty.shuffled_voxels(rows, shuffled.iloc[::-1], small("auto"), "auto", headline=0.85)
+    headline = Estimate(0.85, 0.8, 0.9, "a test", 90)
+    check = honesty.shuffled_voxels(rows, shuffled.iloc[::-1], small("auto"), "auto", headline)
     assert (check.check, check.status) == ("shuffled voxels", "PASS")
-    same = honesty.shuffled_voxels(rows, rows.X, small("auto"), "auto", headline=0.85)
+    same = honesty.shuffled_voxels(rows, rows.X, small("auto"), "auto", headline)
     assert same.status == "WARN"
 
 

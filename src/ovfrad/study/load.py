@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,6 +91,8 @@ def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study
     settings = file.resolve(file.read_yaml(path), path, recipe)
     _check_settings(settings, path)
     cases, features, table = _read(settings, path)
+    if features is not None and settings.feature_columns is None:
+        _check_predictors(features.columns, settings, table)
     left_out = cases["exclusion"].notna()
     excluded, cases = cases[left_out], cases[~left_out].copy()
     if cases.empty:
@@ -138,8 +142,16 @@ def _check_settings(settings: StudySettings, path: Path) -> None:
     bad = [name for name in arms if not name.isidentifier()]
     if bad:
         raise InputError("E_SETTING_VALUE", path, f"arm name {bad[0]!r}", "use letters, digits and _")
-    forbidden = [c for c in settings.clinical.columns if c in (*LABEL_COMPONENTS, settings.outcome.column)]
-    forbidden += [c for c in settings.feature_columns or () if c in (*LABEL_COMPONENTS, settings.outcome.column)]
+    _check_predictors([*settings.clinical.columns, *(settings.feature_columns or ())], settings, path)
+    headline = settings.models.headline.model
+    if headline not in ("auto", "best_of_nine") and headline not in settings.models.classifiers:
+        raise InputError("E_SETTING_VALUE", path, f"headline model {headline} is not in models.classifiers", "add it")
+
+
+def _check_predictors(names: Iterable[str], settings: StudySettings, path: Path) -> None:
+    """Refuse parts of the label as predictors (A6), also under a name that differs in case and signs."""
+    label = {_plain(name) for name in (*LABEL_COMPONENTS, settings.outcome.column)}
+    forbidden = [name for name in names if _plain(name) in label]
     if forbidden and not settings.clinical.allow_label_components:
         fault = f"{forbidden[0]!r} is part of the label or follows from it and cannot predict it"
         raise InputError("E_LABEL_COMPONENT", path, fault, "remove it, or set clinical.allow_label_components: true")
@@ -150,9 +162,15 @@ def _check_settings(settings: StudySettings, path: Path) -> None:
             f"{', '.join(forbidden)} used as predictor",
             "results say little about new patients",
         )
-    headline = settings.models.headline.model
-    if headline not in ("auto", "best_of_nine") and headline not in settings.models.classifiers:
-        raise InputError("E_SETTING_VALUE", path, f"headline model {headline} is not in models.classifiers", "add it")
+
+
+def _plain(name: str) -> str:
+    """A name without case, spaces and signs: T-score and t_score are one.
+
+    >>> _plain("T-score") == _plain("t_score")
+    True
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _hash_without_outcome(cases: pd.DataFrame, column: str) -> str:

@@ -176,7 +176,9 @@ class Honesty(Section):
     permutations: int | Literal["auto"] = Field(
         "auto", description="label permutations; auto: a fifth of the run's time"
     )
-    leave_out: tuple[Literal["permutation", "ledger", "voxels", "siblings", "tables"], ...] = Field(())
+    leave_out: tuple[
+        Literal["permutation", "isolation", "ledger", "voxels", "siblings", "copies", "columns", "tables"], ...
+    ] = Field((), description="checks not to run (docs/honesty.md)")
 
 
 class Clinical(Section):

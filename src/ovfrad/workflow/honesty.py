@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from typing import Any, Literal
 
 from ovfrad.evaluation.auc import macro_auc
+from ovfrad.evaluation.estimate import Estimate
 from ovfrad.models import honesty
 from ovfrad.models.honesty import Check
 from ovfrad.workflow.case import SHUFFLED
@@ -14,7 +16,7 @@ from ovfrad.workflow.fit import FittedStudy
 from ovfrad.workflow.folder import Progress
 from ovfrad.workflow.rows import of_reader
 
-#: Share of a run's time that label permutations may take (G1).
+#: Share of a run's time that the checks may take; label permutations get what the others leave (G1).
 SHARE = 0.2
 
 
@@ -33,30 +35,66 @@ def audit_study(
         Number of label permutations; default: as the study file says.
     """
     recipe, arm, model = fitted.headline
-    settings = fitted.study.settings.honesty
+    settings, started = fitted.study.settings.honesty, time.monotonic()
     predictions = fitted.outcomes[recipe, arm].predictions
     rows, procedure = fitted.rows[recipe, "train"], fitted.outcomes[recipe, arm].fitted.procedure
+    jobs = os.cpu_count() or 1
+    data: list[Check] = [] if "columns" in settings.leave_out else columns(fitted)
+    if "siblings" not in settings.leave_out:
+        data += honesty.siblings(fitted.features.cases.rename(columns={"voxels": "content_hash"}))
+    if "copies" not in settings.leave_out:
+        data += honesty.copies({cohort: part for (of, cohort), part in fitted.rows.items() if of == recipe})
     checks: list[Check] = []
+    if "isolation" not in settings.leave_out:
+        checks.append(honesty.isolation(rows, procedure, model, jobs=1))
     if "permutation" not in settings.leave_out:
         number: int | Literal["auto"] = permutations or settings.permutations
-        seconds = spent * SHARE / (1 - SHARE)
-        checks.append(
-            honesty.permutation_audit(
-                rows, procedure, model, number, seconds=seconds, jobs=os.cpu_count() or 1, progress=progress
-            )
+        seconds = max(spent * SHARE / (1 - SHARE) - (time.monotonic() - started), 0.0)
+        checks.insert(
+            0,
+            honesty.permutation_audit(rows, procedure, model, number, seconds=seconds, jobs=jobs, progress=progress),
         )
     if "ledger" not in settings.leave_out:
         checks.append(honesty.check_ledger(honesty.ledger(predictions, recipe, arm, model)))
-    checks += honesty.sentinels(predictions, recipe, arm, model)
+        drop = honesty.check_cohorts(predictions, recipe, arm, model)
+        checks += [] if drop is None else [drop]
+    checks += _sentinels(fitted)
     if "voxels" not in settings.leave_out and fitted.study.features is None:
         checks.append(_voxels(fitted, predictions, progress))
-    if "siblings" not in settings.leave_out:
-        checks += honesty.siblings(fitted.features.cases.rename(columns={"voxels": "content_hash"}))
-    checks.append(honesty.usable_signal(predictions, recipe, arm, model))
+    checks += [*data, honesty.usable_signal(predictions, recipe, arm, model)]
     checks += [_left_out(name) for name in settings.leave_out]
     audit = {"status": honesty.worst(checks), "rows": [check.as_dict() for check in checks]}
     fitted.folder.write_json("audit.json", audit)
     return audit
+
+
+def columns(fitted: FittedStudy) -> list[Check]:
+    """What the columns of the training rows may be beside measurements."""
+    recipe, _, _ = fitted.headline
+    rows = fitted.rows[recipe, "train"]
+    cases, frame = fitted.features.cases.loc[rows.X.index], honesty.numeric_columns(rows)
+    return [
+        honesty.label_proxy(frame, rows.codes),
+        honesty.label_parts(frame, cases, fitted.study.settings.outcome.column),
+        honesty.bookkeeping(frame, rows, cases),
+        honesty.gaps(rows),
+    ]
+
+
+def _sentinels(fitted: FittedStudy) -> list[Check]:
+    """Models that should know less than the headline, and the headline where it knows too much."""
+    recipe, arm, model = fitted.headline
+    predictions, procedure = fitted.outcomes[recipe, arm].predictions, fitted.outcomes[recipe, arm].fitted.procedure
+    checks = honesty.sentinels(predictions, recipe, arm, model)
+    scanner = honesty.scanner_only(fitted.rows[recipe, "train"], procedure, _nested(predictions, model))
+    return [*checks, *([] if scanner is None else [scanner]), honesty.too_good(predictions, recipe, arm, model)]
+
+
+def _nested(predictions: Any, model: str) -> Estimate:
+    """Nested macro AUC of a model."""
+    own = predictions[(predictions["cohort"] == "train") & (predictions["model"] == model)]
+    p = own[[c for c in own.columns if c.startswith("p_")]].to_numpy()
+    return macro_auc(own["y_true"].to_numpy(), p, own["patient_id"].to_numpy())
 
 
 def _voxels(fitted: FittedStudy, predictions: Any, progress: Progress) -> Check:
@@ -66,13 +104,9 @@ def _voxels(fitted: FittedStudy, predictions: Any, progress: Progress) -> Check:
     table = fitted.features.of(fitted.study.settings)
     radiomics = [name for name in table.columns if not str(name).startswith("deep_")]
     shuffled = of_reader(table, SHUFFLED)[radiomics]
-    own = predictions[(predictions["cohort"] == "train") & (predictions["model"] == model)]
-    p = own[[c for c in own.columns if c.startswith("p_")]].to_numpy()
-    found = macro_auc(own["y_true"].to_numpy(), p, own["patient_id"].to_numpy()).estimate
+    found = _nested(predictions, model)
     progress("shuffled voxels", 0, 1)
-    check = honesty.shuffled_voxels(
-        rows, shuffled, procedure, model, 0.5 if found is None else found, jobs=os.cpu_count() or 1
-    )
+    check = honesty.shuffled_voxels(rows, shuffled, procedure, model, found, jobs=os.cpu_count() or 1)
     progress("shuffled voxels", 1, 1)
     return replace(check, text=f"{check.text} (Radiomics of shuffled voxels, without network and ICC filter.)")
 

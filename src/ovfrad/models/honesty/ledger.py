@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
+from ovfrad.evaluation.estimate import Estimate
 from ovfrad.models.honesty.check import Check, macro, pick
 from ovfrad.models.procedure import BEST
 from ovfrad.study.settings import NINE
 
 GAP = 0.05
 """Excess of inner over nested macro AUC from which the ledger warns that choosing has flattered."""
+NOISE = 0.6
+"""Over the root of the rows: the gap that so few rows show by themselves, about one standard error of a macro AUC."""
+DROP, SURE = 0.1, 3.0
+"""Fall of the macro AUC in a validation cohort, and in standard errors of the difference, from which it is told."""
+VALIDATION = ("internal", "external", "prospective")
 
 
 def ledger(predictions: pd.DataFrame, recipe: str, arm: str, model: str) -> pd.DataFrame:
@@ -25,7 +33,7 @@ def ledger(predictions: pd.DataFrame, recipe: str, arm: str, model: str) -> pd.D
     recipe, arm, model : str
         The headline.
     """
-    validation = [c for c in ("internal", "external", "prospective") if (predictions["cohort"] == c).any()]
+    validation = [c for c in VALIDATION if (predictions["cohort"] == c).any()]
     rows = []
 
     def add(quantity: str, cohort: str, **where: str) -> None:
@@ -62,8 +70,44 @@ def check_ledger(table: pd.DataFrame) -> Check:
             GAP,
             "Too few patients for inner folds: what choosing flatters is not known.",
         )
-    gap = value["train_inner"] - value["train"]
+    rows = int(table.loc[table["cohort"] == "train", "n"].max())
+    gap, limit = value["train_inner"] - value["train"], max(GAP, NOISE / math.sqrt(rows))
     apparent = f"apparent {value['train_apparent']:.3f}, " if "train_apparent" in value else ""
     numbers = f"{apparent}inner cross-validation {value['train_inner']:.3f}, nested {value['train']:.3f}"
-    verdict = "choosing has flattered the inner number" if gap > GAP else "choosing has cost nothing that shows"
-    return Check("ledger", "WARN" if gap > GAP else "PASS", gap, GAP, f"Macro AUC: {numbers}; {verdict}.")
+    verdict = "choosing has flattered the inner number" if gap > limit else "choosing has cost nothing that shows"
+    return Check("ledger", "WARN" if gap > limit else "PASS", gap, limit, f"Macro AUC: {numbers}; {verdict}.")
+
+
+def check_cohorts(predictions: pd.DataFrame, recipe: str, arm: str, model: str) -> Check | None:
+    """Ask whether the headline falls far below its nested number in a validation cohort; None without one.
+
+    What was learned before the study began (features of a network tuned on its training patients, columns chosen
+    on them) is in the nested number and not in that of other patients.
+    """
+    own = pick(predictions, recipe=recipe, arm=arm, model=model)
+    nested = macro(own[own["cohort"] == "train"])
+    found: dict[str, tuple[float, float]] = {}
+    for cohort in VALIDATION:
+        there = macro(own[own["cohort"] == cohort]) if (own["cohort"] == cohort).any() else nested
+        if there is not nested and there.estimate is not None and nested.estimate is not None:
+            spread = math.hypot(_deviation(nested), _deviation(there))
+            found[cohort] = nested.estimate - there.estimate, spread
+    if not found or nested.estimate is None:
+        return None
+    worst = max(found, key=lambda cohort: found[cohort][0] - SURE * found[cohort][1])
+    (drop, spread), limit = found[worst], max(DROP, SURE * found[worst][1])
+    told = f"{nested.estimate:.3f} in nested training, {nested.estimate - drop:.3f} in the {worst} cohort"
+    if not math.isfinite(spread) or drop <= limit:
+        return Check("cohorts", "PASS", drop, limit if math.isfinite(limit) else None, f"Macro AUC {told}.")
+    text = (
+        f"Macro AUC {told}: more than chance. Were features or their choice learned on the training patients before "
+        "the study, or are these other patients?"
+    )
+    return Check("cohorts", "WARN", drop, limit, text)
+
+
+def _deviation(estimate: Estimate) -> float:
+    """Standard error, from the interval; without one nothing is sure."""
+    if estimate.low is None or estimate.high is None:
+        return math.inf
+    return (estimate.high - estimate.low) / (2 * 1.96)
