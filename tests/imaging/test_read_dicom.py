@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -386,3 +387,32 @@ def test_the_real_series_with_its_segmentation_is_read(shared: Path) -> None:
         "manufacturer": "SIEMENS", "model": "Biograph40_mCT 4R", "kernel": "Br38f 3", "kvp": 120.0,
         "ma": pytest.approx(614.9), "slice_thickness_mm": 3.0, "pixel_mm": 0.9765625, "contrast": "yes",
     }  # fmt: skip
+
+
+def test_a_structure_set_beside_the_slices_is_passed_over(
+    series: Path, files: tuple[Path, Path], wanted: dict[str, Any]
+) -> None:
+    def as_structures(data: Any, n: int) -> None:
+        data.Modality, data.SOPClassUID = "RTSTRUCT", "1.2.840.10008.5.1.4.1.1.481.3"
+        data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+
+    first = sorted(series.iterdir())[0]
+    shutil.copy(first, series / "zz_RS.dcm")
+    edit(series, as_structures, only=len(list(series.iterdir())) - 1)
+    with pytest.warns(InputWarning, match=r"^W_DICOM_FOLDER series: holds 1 RTSTRUCT beside the slices; they are "):
+        found = inspect(read_roi(series, files[1], label=20))
+    del found["warnings"]
+    assert_equal(wanted, {**wanted, **found})
+
+
+def test_rounded_places_give_the_step_that_the_header_names(
+    series: Path, files: tuple[Path, Path], wanted: dict[str, Any]
+) -> None:
+    def jitter(data: Any, n: int) -> None:
+        x, y, z = (float(v) for v in data.ImagePositionPatient)
+        data.ImagePositionPatient = [x, y, f"{z + (-1) ** n * 0.009:.4f}"]
+
+    edit(series, jitter)
+    found = inspect(read_roi(series, files[1], label=20))
+    for key in ("volume_mm3", "spacing_mm", "mean_hu"):
+        assert found[key] == pytest.approx(wanted[key], rel=1e-7)

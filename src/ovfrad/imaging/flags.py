@@ -20,7 +20,7 @@ SMALL_ML, LARGE_ML = 1.0, 150.0
 """ml: the smallest cervical bodies have about 2, a whole large lumbar vertebra with its arch below 120."""
 NEXT_TO_MM = 5.0
 """Metal this close to the mask's box streaks into it, mm."""
-APART_MM, APART_SHARE = 5.0, 0.05
+APART_MM, APART_SHARE = 5.0, 0.01
 """A second piece counts when it holds this share of the mask and lies this far from the largest piece, mm: fracture
 fragments and arches cut by a mask lie closer."""
 MOST_SURFACE = 2**21

@@ -28,7 +28,8 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         fault = f"cannot be read ({error.strerror or type(error).__name__})"
-        raise InputError("E_FILE_ACCESS", path, fault, "check the file and its rights") from error
+        at = Path(error.filename) if isinstance(error.filename, str) else path  # a slice of the folder
+        raise InputError("E_FILE_ACCESS", at, fault, "check the file and its rights") from error
 
 
 def read_ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = False) -> tuple[Volume, tuple[Note, ...]]:

@@ -150,13 +150,14 @@ def read_rois(image: str | Path, mask: str | Path, labels: Sequence[int | str | 
         source = open_ct(image)
     opened = _on(source, mask)
     with readable(mask):
-        drawn = [_drawn(opened, choose(opened, label), source.grid) for label in labels]
+        chosen = [choose(opened, label) for label in labels]
+        drawn = [_drawn(opened, segment, source.grid) for segment in chosen]
     with readable(image):
         stored, notes = read_ct(source, whole(source.grid), require_ct=False, as_stored=True)
     notes = (*source.notes, *notes, *opened.notes)
-    for label, one in zip(labels, drawn, strict=True):
+    for segment, one in zip(chosen, drawn, strict=True):
         region = Volume(_put(one, whole(source.grid)), source.grid.affine)
-        yield _roi(source, stored, region, mask, notes, f"{mask.name} label {label}", False, None)
+        yield _roi(source, stored, region, mask, notes, f"{mask.name} label {segment.number}", False, None)
         notes = ()  # said once
 
 

@@ -55,7 +55,7 @@ def answer(question: dict[str, Any]) -> Answer:
         return {}, {"pixels": frame(path, question["number"])}
     from ovfrad.imaging.dicom.parse import header
 
-    return header(path)
+    return header(path, slices=question["slices"])
 
 
 def refusal(error: BaseException) -> list[str]:

@@ -18,12 +18,15 @@ from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.pixels import LOSSY, as_stored, in_hu
 from ovfrad.imaging.dicom.sandbox import Parsed, decoded, facts
 from ovfrad.imaging.dicom.series import check_common, ordered, slice_step
-from ovfrad.imaging.dicom.slices import ENHANCED, Slice, check_pixels, check_slice, is_number
+from ovfrad.imaging.dicom.slices import CT_IMAGE, ENHANCED, Slice, check_pixels, check_slice, is_number
 from ovfrad.imaging.source import MAX_SIDE, Note, Source, check_axes, check_size, truncated
 from ovfrad.imaging.volume import Grid
 
 COMPANIONS = {".txt", ".xml", ".json", ".pdf", ".csv", ".md", ".html", ".jpg", ".png"}
 """Files beside a series that are passed over when they are no DICOM; any other file is refused, it may be a slice."""
+BESIDE = {"DOC", "KO", "PR", "REG", "RTDOSE", "RTPLAN", "RTSTRUCT", "SEG", "SR"}
+"""Modalities of objects that archives put beside the slices of a CT: none of them can be a slice."""
+IMAGES = (CT_IMAGE, *ENHANCED)
 TILT_DEGREES = 0.1
 """Gantry tilt in a header that the places of the slices do not show: beyond rounding it is told."""
 
@@ -92,7 +95,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _of_folder(folder: Path) -> tuple[list[Slice], list[Note]]:
     slices: list[Slice] = []
-    for parsed in facts(_files(folder)):
+    others: Counter[str] = Counter()
+    for parsed in facts(_files(folder), slices=True):
         if not parsed.values:
             if parsed.path.suffix.lower() in COMPANIONS:
                 continue
@@ -100,6 +104,9 @@ def _of_folder(folder: Path) -> tuple[list[Slice], list[Note]]:
                 "E_DICOM_FILE", parsed.path, "cannot be read as DICOM",
                 "a series folder holds the slices of one CT and nothing else; copy or export it again",
             )  # fmt: skip
+        if (kind := str(parsed.values.get("Modality"))) in BESIDE and parsed.values.get("SOPClassUID") not in IMAGES:
+            others[kind] += 1
+            continue
         found = _of_parsed(parsed)
         if slices and (found[0].frame is not None or slices[0].frame is not None):
             raise InputError(
@@ -108,13 +115,16 @@ def _of_folder(folder: Path) -> tuple[list[Slice], list[Note]]:
             )  # fmt: skip
         slices += found
     notes: list[Note] = []
+    if slices and others:
+        found_kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(others.items()))
+        notes.append(("W_DICOM_FOLDER", folder, f"holds {found_kinds} beside the slices", "they are passed over"))
     if slices and (n := sum(p.is_dir() and not p.name.startswith(".") for p in folder.iterdir())):
         notes.append(("W_DICOM_FOLDER", folder, f"holds {n} more folders", "slices in them are not read"))
     return slices, notes
 
 
 def _of_file(path: Path) -> list[Slice]:
-    (parsed,) = facts([path])
+    (parsed,) = facts([path], slices=True)
     if not parsed.values:
         raise InputError("E_DICOM_FILE", path, "cannot be read as DICOM", "copy or export it again")
     if parsed.values.get("SOPClassUID") in ENHANCED:

@@ -31,7 +31,6 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 NATIVE = (IMPLICIT, LITTLE, BIG, DEFLATED)
 PIXELS, SYNTAX = 0x7FE00010, 0x00020010
 UNDEFINED = 0xFFFFFFFF
-CHUNK = 1 << 20
 SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 """Value representations with a length of two and of four bytes (PS3.5 7.1.2)."""
@@ -63,6 +62,8 @@ class Layout:
         Top-level elements by tag.
     fragments : list of tuple of int
         Offset and length of each fragment of encapsulated pixels, offset table included.
+    count : int
+        Elements at every level.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class Layout:
     order: str = "<"
     elements: dict[int, Element] = field(default_factory=dict)
     fragments: list[tuple[int, int]] = field(default_factory=list)
+    count: int = 0
 
     def value(self, tag: int) -> bytes:
         """Bytes of a top-level element, no more than `VALUE_BYTES`; empty where there is none."""
@@ -202,6 +204,7 @@ class _Walk:
         """Tag, value representation, offset and length of the value."""
         if at + 8 > end:
             raise self.fault("it ends within an element")
+        self.layout.count += 1
         group, number, vr, length = self.head(self.data, at)
         tag = group << 16 | number
         if self.implicit or group == 0xFFFE:

@@ -21,6 +21,8 @@ from ovfrad.imaging.dicom.items import LARGEST
 from ovfrad.imaging.dicom.pixels import COMPRESSED, NATIVE
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+SLICE_ELEMENTS = 20_000
+"""Most elements of a slice, at every level: real ones have some hundred."""
 SLICE_BYTES = 1 << 26
 """Largest slice, inflated: it has one image of some megabytes, and a series has hundreds to be walked through."""
 ENHANCED = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
@@ -50,8 +52,15 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 """What DS and IS may hold (PS3.5 6.2); `float` alone takes more, such as 1_0."""
 
 
-def header(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def header(path: Path, *, slices: bool = False) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Values and arrays of a file, by its SOP class; no values where it is no DICOM file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    slices : bool
+        Slices of a CT are looked for: of segmentations and structure sets the kind is enough.
 
     Raises
     ------
@@ -67,6 +76,13 @@ def header(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             "E_DICOM_LIMIT", path, f"is a slice of {len(layout.data) >> 20} MiB",
             f"slices up to {SLICE_BYTES >> 20} MiB are read; export it again",
         )  # fmt: skip
+    if kind == CT_IMAGE and layout.count > SLICE_ELEMENTS:
+        raise InputError(
+            "E_DICOM_LIMIT", path, f"is a slice with {layout.count} elements",
+            f"slices with up to {SLICE_ELEMENTS} are read; export it again",
+        )  # fmt: skip
+    if slices and kind in (*SEGMENTATIONS, STRUCTURES):
+        return {"SOPClassUID": kind, "Modality": _text(layout, 0x00080060)}, {}
     if kind in ENHANCED:
         from ovfrad.imaging.dicom.parse_enhanced import enhanced
 

@@ -155,13 +155,15 @@ def _stream(tickets: Iterator[Ticket], ahead: int) -> Iterator[Parsed]:
         yield answer
 
 
-def facts(paths: Sequence[Path]) -> Iterator[Parsed]:
+def facts(paths: Sequence[Path], *, slices: bool = False) -> Iterator[Parsed]:
     """Headers of DICOM files, in order; parsed by the child while the caller works.
 
     Parameters
     ----------
     paths : sequence of Path
         Regular files.
+    slices : bool
+        Slices of a CT are looked for: of segmentations and structure sets the kind is enough.
 
     Yields
     ------
@@ -174,7 +176,7 @@ def facts(paths: Sequence[Path]) -> Iterator[Parsed]:
         `E_DICOM_LIMIT` where time, memory or nesting exceed their limits, `E_DICOM_FILE` where the parser fails or
         crashes, and what the parsers refuse by themselves; names the file.
     """
-    return _stream((Ticket(p, _request("facts", p)) for p in paths), AHEAD)
+    return _stream((Ticket(p, _request("facts", p, slices=slices)) for p in paths), AHEAD)
 
 
 def frames(path: Path, numbers: Sequence[int]) -> Iterator[NDArray[Any]]:

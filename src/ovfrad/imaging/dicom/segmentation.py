@@ -41,8 +41,8 @@ class Segmentation:
         File, named in messages.
     segments : tuple of Segment
         Numbers and names.
-    notes : tuple of tuple
-        Reservations about the file.
+    said : dict
+        Reservations so far, as keys; drawing a segment adds its own.
     ct : Source
         The CT.
     values, arrays : mapping
@@ -51,10 +51,15 @@ class Segmentation:
 
     path: Path
     segments: tuple[Segment, ...]
-    notes: tuple[Note, ...]
     ct: Source
     values: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]] = field(repr=False)
+    said: dict[Note, None] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Reservations about the file and the segments drawn so far."""
+        return tuple(self.said)
 
     def draw(self, segment: Segment) -> Drawn:
         """Voxels of one segment."""
@@ -179,6 +184,9 @@ class Segmentation:
             raise InputError(
                 "E_SEG_SPARSE", self.path, f"its slices are {np.diff(used).min()} slices of the CT apart", REMEDY
             )
+        if missing := int(used[-1] - used[0]) + 1 - len(used):
+            fault = f"has no voxel on {missing} of the {len(used) + missing} slices that a segment spans"
+            self.said[("W_SEG_GAP", self.path, fault, "nothing is interpolated; frames may be missing")] = None
         rising = bool(self.ct.grid.direction[:, axis] @ self._normal(next(iter(crops))) > 0)
         first = min(places, key=lambda n: places[n] if rising else -places[n])
         box, out = stacked(self.path, {abs(places[n] - places[first]): crop for n, crop in crops.items()})
@@ -226,7 +234,7 @@ def open_segmentation(parsed: Parsed, ct: Source) -> Segmentation:
         names.pop(0, None)  # the background may be described
     segments = tuple(Segment(number, names[number]) for number in sorted(names))
     _check_segments(path, segments, kind, arrays["segment"])
-    return Segmentation(path, segments, compared(path, values, ct), ct, values, arrays)
+    return Segmentation(path, segments, ct, values, arrays, dict.fromkeys(compared(path, values, ct)))
 
 
 def _check_segments(path: Path, segments: Sequence[Segment], kind: str, owners: NDArray[np.int64]) -> None:

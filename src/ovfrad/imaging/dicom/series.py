@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ovfrad.errors import InputError
 from ovfrad.imaging.dicom.slices import Slice, check_orientation
 from ovfrad.imaging.source import Note
+from ovfrad.imaging.volume import GRID_TOLERANCE
 
 GAP_NOTED, GAP_REFUSED = 0.02, 0.1
 """Shares of the slice distance by which a gap may differ: rounding of positions stays below the first; beyond the
@@ -71,7 +72,7 @@ def slice_step(path: Path, slices: Sequence[Slice]) -> tuple[float, list[Note]]:
     Returns
     -------
     step : float
-        Mean distance, mm.
+        The header's distance where the places meet it, else their mean, mm.
     notes : list of tuple
         Reservations.
     """
@@ -98,7 +99,18 @@ def slice_step(path: Path, slices: Sequence[Slice]) -> tuple[float, list[Note]]:
     if off.max() > GAP_NOTED:
         fault = f"slice distances vary by {100 * off.max():.2g} %"
         notes.append(("W_DICOM_STEPS", path, fault, "their mean is used"))
-    return float((places[-1] - places[0]) / (len(places) - 1)), notes
+    return _said_step(slices[0], places) or float((places[-1] - places[0]) / (len(places) - 1)), notes
+
+
+def _said_step(head: Slice, places: NDArray[np.float64]) -> float | None:
+    """The distance that the header names, where every slice lies on it to `GRID_TOLERANCE`: places are rounded."""
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        step = head.values.get(keyword)
+        if isinstance(step, (int, float)) and np.isfinite(step) and step > 0:
+            off = places - step * np.arange(len(places))
+            if np.ptp(off) <= 2 * GRID_TOLERANCE * step:
+                return float(step)
+    return None
 
 
 def _check_aside(path: Path, slices: Sequence[Slice], aside: NDArray[np.float64], places: NDArray[np.float64]) -> None:

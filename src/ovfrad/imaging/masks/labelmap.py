@@ -21,8 +21,8 @@ MOST_LABELS = 200
 HIGHEST = 65535
 """Largest label (FreeSurfer's reach 14175)."""
 ROUNDED = 1e-3
-"""By which a label may miss its whole number where a file stores integers and a slope: programs that save floats with
-the header of an integer file give 0 and 1 as 0 and 255 times 0.00392157. Floats are never rounded."""
+"""By which a label may miss its whole number: programs that save floats with the header of an integer file give 0 and
+1 as 0 and 255 times 0.00392157, and floats may be rounded. Probabilities lie further off somewhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +69,8 @@ def packed(source: Source) -> tuple[dict[int, Packed], tuple[int, ...]]:
     """
     path, seen, found = source.path, set[int](), dict[int, Packed]()
     shape: tuple[int, ...] = ()
-    slack = 0.0 if source.floats else ROUNDED
     for k, stored in source.planes(range(source.grid.shape[0])):
-        plane, shape = stored if stored.dtype.kind in "iu" else _whole_numbers(path, k, stored, slack), stored.shape
+        plane, shape = stored if stored.dtype.kind in "iu" else _whole_numbers(path, k, stored), stored.shape
         low, high = int(plane.min()), int(plane.max())
         if low < 0 or high > HIGHEST:
             raise _no_labels(path, f"values from {low} to {high}")
@@ -84,14 +83,14 @@ def packed(source: Source) -> tuple[dict[int, Packed], tuple[int, ...]]:
     return found, shape
 
 
-def _whole_numbers(path: Path, k: int, plane: NDArray[Any], slack: float) -> NDArray[Any]:
+def _whole_numbers(path: Path, k: int, plane: NDArray[Any]) -> NDArray[Any]:
     """A slice of floats as integers."""
     if not np.isfinite(plane).all():
         raise nonfinite(path)
     with np.errstate(invalid="ignore"):
         nearest = np.rint(plane)
         whole = nearest.astype(np.int64)
-    if np.abs(plane - nearest).max() > slack or not np.array_equal(whole, nearest):
+    if np.abs(plane - nearest).max() > ROUNDED or not np.array_equal(whole, nearest):
         raise InputError(
             "E_MASK_FRACTION", path,
             f"values from {plane.min():.4g} to {plane.max():.4g} in slice {k} are not whole numbers",
