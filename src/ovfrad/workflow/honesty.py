@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
+
+import pandas as pd
 
 from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.estimate import Estimate
 from ovfrad.models import honesty
 from ovfrad.models.honesty import Check
+from ovfrad.models.procedure import Procedure
+from ovfrad.models.rows import Rows
+from ovfrad.study import StudySettings
 from ovfrad.workflow.case import SHUFFLED
 from ovfrad.workflow.fit import FittedStudy
 from ovfrad.workflow.folder import Progress
@@ -37,23 +43,14 @@ def audit_study(
     recipe, arm, model = fitted.headline
     settings, started = fitted.study.settings.honesty, time.monotonic()
     predictions = fitted.outcomes[recipe, arm].predictions
-    rows, procedure = fitted.rows[recipe, "train"], fitted.outcomes[recipe, arm].fitted.procedure
-    jobs = os.cpu_count() or 1
-    data: list[Check] = [] if "columns" in settings.leave_out else columns(fitted)
-    if "siblings" not in settings.leave_out:
-        data += honesty.siblings(fitted.features.cases.rename(columns={"voxels": "content_hash"}))
-    if "copies" not in settings.leave_out:
-        data += honesty.copies({cohort: part for (of, cohort), part in fitted.rows.items() if of == recipe})
+    cohorts = {cohort: part for (of, cohort), part in fitted.rows.items() if of == recipe}
+    data = data_checks(fitted.study.settings, fitted.features.cases, cohorts)
     checks: list[Check] = []
     if "isolation" not in settings.leave_out:
-        checks.append(honesty.isolation(rows, procedure, model, jobs=1))
+        checks.append(honesty.isolation(cohorts["train"], _procedure(fitted), model))
     if "permutation" not in settings.leave_out:
-        number: int | Literal["auto"] = permutations or settings.permutations
-        seconds = max(spent * SHARE / (1 - SHARE) - (time.monotonic() - started), 0.0)
-        checks.insert(
-            0,
-            honesty.permutation_audit(rows, procedure, model, number, seconds=seconds, jobs=jobs, progress=progress),
-        )
+        left = spent * SHARE / (1 - SHARE) - (time.monotonic() - started)
+        checks.insert(0, _permuted(fitted, permutations or settings.permutations, max(left, 0.0), progress))
     if "ledger" not in settings.leave_out:
         checks.append(honesty.check_ledger(honesty.ledger(predictions, recipe, arm, model)))
         drop = honesty.check_cohorts(predictions, recipe, arm, model)
@@ -68,25 +65,55 @@ def audit_study(
     return audit
 
 
-def columns(fitted: FittedStudy) -> list[Check]:
-    """What the columns of the training rows may be beside measurements."""
-    recipe, _, _ = fitted.headline
-    rows = fitted.rows[recipe, "train"]
-    cases, frame = fitted.features.cases.loc[rows.X.index], honesty.numeric_columns(rows)
-    return [
-        honesty.label_proxy(frame, rows.codes),
-        honesty.label_parts(frame, cases, fitted.study.settings.outcome.column),
-        honesty.bookkeeping(frame, rows, cases),
-        honesty.gaps(rows),
-    ]
+def _procedure(fitted: FittedStudy) -> Procedure:
+    """What the headline was fitted by."""
+    recipe, arm, _ = fitted.headline
+    return fitted.outcomes[recipe, arm].fitted.procedure
+
+
+def _permuted(fitted: FittedStudy, number: int | Literal["auto"], seconds: float, progress: Progress) -> Check:
+    """Label permutations of the headline, as many as asked for or as fit into the time."""
+    recipe, _, model = fitted.headline
+    rows, jobs = fitted.rows[recipe, "train"], os.cpu_count() or 1
+    return honesty.permutation_audit(
+        rows, _procedure(fitted), model, number, seconds=seconds, jobs=jobs, progress=progress
+    )
+
+
+def data_checks(settings: StudySettings, cases: pd.DataFrame, cohorts: Mapping[str, Rows]) -> list[Check]:
+    """Checks of the table itself, before anything is fitted: its columns, and rows that are one case.
+
+    Parameters
+    ----------
+    settings : StudySettings
+    cases : DataFrame
+        All cases, index (patient_id, vertebra), with `cohort` and perhaps `voxels`.
+    cohorts : mapping of str to Rows
+        Rows of each cohort, "train" among them.
+    """
+    left_out, checks = settings.honesty.leave_out, list[Check]()
+    if "columns" not in left_out:
+        rows = cohorts["train"]
+        own, frame = cases.loc[rows.X.index], honesty.numeric_columns(rows)
+        checks += [
+            honesty.label_proxy(frame, rows.codes),
+            honesty.label_parts(frame, own, settings.outcome.column),
+            honesty.bookkeeping(frame, rows, own),
+            honesty.gaps(rows),
+        ]
+    if "siblings" not in left_out:
+        checks += honesty.siblings(cases.rename(columns={"voxels": "content_hash"}))
+    if "copies" not in left_out:
+        checks += honesty.copies(cohorts)
+    return checks
 
 
 def _sentinels(fitted: FittedStudy) -> list[Check]:
     """Models that should know less than the headline, and the headline where it knows too much."""
     recipe, arm, model = fitted.headline
-    predictions, procedure = fitted.outcomes[recipe, arm].predictions, fitted.outcomes[recipe, arm].fitted.procedure
+    predictions, rows = fitted.outcomes[recipe, arm].predictions, fitted.rows[recipe, "train"]
     checks = honesty.sentinels(predictions, recipe, arm, model)
-    scanner = honesty.scanner_only(fitted.rows[recipe, "train"], procedure, _nested(predictions, model))
+    scanner = honesty.scanner_only(rows, _procedure(fitted), _nested(predictions, model))
     return [*checks, *([] if scanner is None else [scanner]), honesty.too_good(predictions, recipe, arm, model)]
 
 
@@ -99,8 +126,8 @@ def _nested(predictions: Any, model: str) -> Estimate:
 
 def _voxels(fitted: FittedStudy, predictions: Any, progress: Progress) -> Check:
     """Shape and histogram alone, texture shuffled away, against the headline."""
-    recipe, arm, model = fitted.headline
-    rows, procedure = fitted.rows[recipe, "train"], fitted.outcomes[recipe, arm].fitted.procedure
+    recipe, _, model = fitted.headline
+    rows, procedure = fitted.rows[recipe, "train"], _procedure(fitted)
     table = fitted.features.of(fitted.study.settings)
     radiomics = [name for name in table.columns if not str(name).startswith("deep_")]
     shuffled = of_reader(table, SHUFFLED)[radiomics]
