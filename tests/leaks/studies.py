@@ -39,7 +39,7 @@ def clean(seed: int = 0, signal: float = 1.0) -> pd.DataFrame:
     severity = rng.normal(size=n)
     hidden = rng.normal(size=(n, 8)) + 0.5 * rng.normal(size=(patients, 8))[patient]
     X = hidden @ rng.normal(size=(8, len(FEATURES))) / 3 + 0.5 * rng.normal(size=(n, len(FEATURES)))
-    X[:, [1, 6, 11, 16]] += signal * severity[:, None]
+    X[:, [2, 6, 11, 16]] += signal * severity[:, None]
     table = pd.DataFrame(np.exp(X / 2) * 10.0 ** np.arange(len(FEATURES)).clip(0, 4), columns=FEATURES)
     items = {"morphology": severity + 0.5 * rng.normal(size=n), "mri": severity + rng.normal(size=n), "pain": severity}
     points = {name: np.digitize(value, (-0.4, 0.8)) for name, value in items.items()}
@@ -75,7 +75,7 @@ def looked_at(path: Path) -> dict[str, Check]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
         study = next(iter(load_recipes(path, None).values()))
-        features = extract_study(study, RunFolder(path.parent / "run"), (), silent)
+        features = extract_study(study, RunFolder(path.parent / "run"), (study.settings.radiomics,), silent)
         cohorts = [name for name in SIZES if (features.cases["cohort"] == name).any()]
         table = features.of(study.settings)
         rows = {name: make_rows(study.settings, features.cases, table, name) for name in cohorts}

@@ -110,7 +110,7 @@ def by_date(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     days = np.empty(len(table), dtype=int)
     days[late] = np.arange(len(table)) * 9
     dates = pd.Timestamp("2019-01-01") + pd.to_timedelta(days, unit="D")
-    return table.assign(date=dates.strftime("%Y-%m-%d"), dose=days + 15 * rng.normal(size=len(table)))
+    return table.assign(date=dates.strftime("%Y-%m-%d"), dose=days + 30 * rng.normal(size=len(table)))
 
 
 FLAGGED: dict[str, tuple[Plant, str, str, str]] = {

@@ -41,6 +41,11 @@ def numeric_columns(rows: Rows) -> pd.DataFrame:
     return frame.loc[:, np.isfinite(values).all(axis=0) & (np.ptp(values, axis=0) > 0)]
 
 
+def of_tables(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns that are neither radiomics nor deep features by their names."""
+    return frame.loc[:, [kind == "other" for kind in families(map(str, frame.columns))]]
+
+
 def rank_aucs(ranks: np.ndarray, case: np.ndarray) -> np.ndarray:
     """AUC of every column of ranks (midranks of ties), shape (n_columns,)."""
     m = int(case.sum())
@@ -86,7 +91,7 @@ def label_parts(frame: pd.DataFrame, cases: pd.DataFrame, outcome: str) -> Check
     its name alone. Radiomics and deep features are measurements, and may follow what is seen in CT: they are not
     looked at.
     """
-    frame = frame.loc[:, [kind == "other" for kind in families(map(str, frame.columns))]]
+    frame = of_tables(frame)
     parts = [name for name in LABEL_COMPONENTS if name not in ("astlof_class", outcome)]
     label = {_plain(name) for name in LABEL_COMPONENTS}
     by_leave = [str(name) for name in frame.columns if _plain(str(name)) in label]

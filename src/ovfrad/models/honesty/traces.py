@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency, rankdata
 
 from ovfrad.models.honesty.check import Check, Status
-from ovfrad.models.honesty.proxies import LEAST, LEVEL, rank_aucs
+from ovfrad.models.honesty.proxies import LEAST, LEVEL, of_tables, rank_aucs
 from ovfrad.models.rows import Rows
 from ovfrad.selection.columns import deep_columns
 
@@ -17,6 +17,8 @@ LINEAR = 0.999
 """|Pearson| with the row number from which a column is a row number."""
 IN_STEP = 0.95
 """|Spearman| with the row number, in every class, from which a column follows the order of the table."""
+ENOUGH = 20
+"""Rows from which no column follows an order by chance."""
 TRACES = 0.7
 """One-vs-rest AUC from which such a column passes the order of the table on as knowledge."""
 REPEATED = (0.05, 0.95)
@@ -27,12 +29,13 @@ def bookkeeping(frame: pd.DataFrame, rows: Rows, cases: pd.DataFrame) -> Check:
     """Ask whether a column is the row number, the number in the patient's name or the date, or the names tell a class.
 
     That a table is sorted by outcome, and its patients numbered so, is no fault by itself: no model sees it. It is
-    one if a column carries it.
+    one if a column carries it. Radiomics and deep features are measurements and are not looked at.
     """
+    frame = of_tables(frame)
     orders = {"the row of the table": cases.get("row"),
               "the number in the patient's name": _numbers_in_names(rows), "the date": cases.get("date")}  # fmt: skip
     for what, order in orders.items():
-        if order is None or pd.isna(order).any() or len(set(order)) < len(rows) / 2 or not frame.shape[1]:
+        if order is None or pd.isna(order).any() or len(set(order)) < max(len(rows) / 2, ENOUGH) or not frame.shape[1]:
             continue
         numbers = pd.Series(order).astype("int64").to_numpy(dtype=float)
         found, status, knows = _in_order(frame.to_numpy(), numbers, rows.codes)
@@ -69,13 +72,12 @@ def _correlations(X: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _within_classes(X: np.ndarray, order: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Least |Spearman| with the order over classes of enough rows, shape (n_columns,)."""
-    found = [
-        np.abs(_correlations(rankdata(X[codes == k], axis=0), rankdata(order[codes == k])))
-        for k in np.unique(codes)
-        if (codes == k).sum() >= 2 * LEAST
-    ]
-    return np.min(found, axis=0) if found else np.zeros(X.shape[1])
+    """Least |Spearman| with the order over classes of enough rows, shape (n_columns,); 0 where these are too few."""
+    classes = [k for k in np.unique(codes) if (codes == k).sum() >= 2 * LEAST]
+    if np.isin(codes, classes).sum() < ENOUGH:
+        return np.zeros(X.shape[1])
+    own = [codes == k for k in classes]
+    return np.min([np.abs(_correlations(rankdata(X[k], axis=0), rankdata(order[k]))) for k in own], axis=0)
 
 
 def _tell(X: np.ndarray, codes: np.ndarray) -> np.ndarray:
