@@ -33,11 +33,11 @@ CONTOURS = {0x30060050: b"DS", 0x30060022: b"IS", 0x30060084: b"IS"}
 """Elements whose values rightly change the answer."""
 
 
-def parsed(path: Path) -> sandbox.Parsed:
+def parsed(path: Path, slices: bool) -> sandbox.Parsed:
     """What the child would say of a file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        line, *parts = child.respond({"ask": "facts", "path": str(path)})
+        line, *parts = child.respond({"ask": "facts", "path": str(path), "slices": slices})
     head = json.loads(line)
     if refused := head.get("refused"):
         raise InputError(refused[0], path, *refused[1:])
@@ -60,8 +60,8 @@ def decoded(wanted: Sequence[tuple[Path, int]]) -> Iterator[Any]:
 def _in_process(mutant: Path) -> Iterator[None]:
     """Parse here what the child would parse; all files but the mutant stay as they are."""
 
-    def facts(paths: Sequence[Path]) -> Iterator[sandbox.Parsed]:
-        return (parsed(path) if path == mutant else unchanged(path) for path in paths)
+    def facts(paths: Sequence[Path], *, slices: bool = False) -> Iterator[sandbox.Parsed]:
+        return (parsed(path, slices) if path == mutant else unchanged(path, slices) for path in paths)
 
     kept, own = (sandbox.facts, ct.facts, ct.decoded, child.refusal), child.refusal
 
