@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from ovfrad.models import honesty
+from ovfrad.models import engine, honesty
 from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.study.settings import Models
@@ -97,3 +98,15 @@ def test_our_own_choices_among_models_are_made_inside() -> None:
     alarm = honesty.permutation_audit(tables.noise(), nine, "best_of_nine", 3)
     assert alarm.status == "PASS"
     assert honesty.isolation(tables.noise(), nine, "best_of_nine").status == "PASS"
+
+
+def test_were_our_engine_to_fit_on_all_rows_both_alarms_would_go_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alarms work on the engine too, not only on pipelines made for them."""
+    honest = engine._fit_fold
+    everything = np.arange(45)
+    monkeypatch.setattr(engine, "_fit_fold", lambda task, fold: honest(task, (everything, fold[1])))
+    alarm = honesty.permutation_audit(tables.noise(), PLAIN, "auto", 4)
+    assert alarm.status == "FAIL"
+    assert alarm.value is not None
+    assert alarm.value > ALARM
+    assert honesty.isolation(tables.noise(), PLAIN, "auto").status == "FAIL"
