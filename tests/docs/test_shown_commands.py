@@ -204,12 +204,14 @@ def test_make_targets_and_the_table_of_another_study(shared: Path, tmp_path: Pat
 
 def test_example_study_file_is_valid() -> None:
     from ovfrad.study.file import resolve
-    from ovfrad.study.settings import Radiomics
+    from ovfrad.study.settings import Radiomics, Selection
 
     shown = [yaml.safe_load(block) for block in blocks(ROOT / "docs" / "study.md", "yaml")]
     whole = [resolve(content, "docs/study.md") for content in shown if "name" in content]
     assert [settings.name for settings in whole] == ["my study", "column"]
-    sections = {name: section for content in shown if "name" not in content for name, section in content.items()}
-    assert sections.keys() == {"radiomics"}
-    assert sections["radiomics"].keys() == Radiomics.model_fields.keys()
-    assert Radiomics(**sections["radiomics"]) == Radiomics()  # what is shown are the defaults
+    parts = [(name, part) for content in shown if "name" not in content for name, part in content.items()]
+    assert [name for name, _ in parts] == ["radiomics", "selection", "selection"]
+    assert parts[0][1].keys() == Radiomics.model_fields.keys()
+    assert Radiomics(**parts[0][1]) == Radiomics()  # what is shown are the defaults
+    assert Selection(**parts[1][1]) == Selection()
+    assert Selection(**parts[2][1]).event_column == "refracture"

@@ -17,7 +17,7 @@ from ovfrad.models.procedure import BEST, OWN, Procedure
 from ovfrad.models.rows import FIRST_COLUMNS, Rows
 from ovfrad.models.scoring import FLOOR, fold_aucs, log_loss, macro_auc
 from ovfrad.selection import FusedFeatures
-from ovfrad.study.settings import NINE
+from ovfrad.study.settings import NINE, Selection
 
 Make = Callable[..., Rows]
 Small = Callable[..., Procedure]
@@ -264,6 +264,27 @@ def test_rows_of_unequal_length_are_refused(make_rows: Make) -> None:
     rows = make_rows()
     with pytest.raises(InputError, match="E_ROWS batch: 3 for 72 rows of features; give one value for each row"):
         replace(rows, batch=np.array(["a", "b", "c"]))
+
+
+def test_times_follow_their_rows_and_move_with_the_classes(make_rows: Make, small: Small) -> None:
+    rows = make_rows()
+    time = np.exp(-2 * rows.X["other_0"].to_numpy())  # nothing but other_0 decides when
+    survival = pd.DataFrame({"time": time, "event": 1.0}, index=rows.X.index)
+    timed = replace(rows, survival=survival)
+    assert timed.digest() != rows.digest()
+    part = timed.take(np.array([5, 2]))
+    assert part.survival["time"].tolist() == [time[5], time[2]]
+    order = np.arange(len(rows))[::-1]
+    moved = timed.relabelled(order)
+    assert moved.codes.tolist() == rows.codes[::-1].tolist()
+    assert moved.survival["time"].tolist() == time[::-1].tolist()
+    assert moved.survival.index.equals(moved.X.index)
+    cox = replace(small("LR"), selection=Selection(lasso_kind="cox", lasso_rule="min"))
+    by_time, by_class = (fit_models(of, cox, inner=False).chain.rad_score_.coefficients() for of in (timed, rows))
+    assert by_time["feature"][0] == "other_0"
+    assert by_class["feature"][0] in rows.X.columns[2:6]
+    with pytest.raises(InputError, match="E_ROWS survival: 3 for 72 rows"):
+        replace(rows, survival=survival[:3])
 
 
 def test_unknown_models_are_refused(small: Small) -> None:

@@ -97,7 +97,7 @@ def trace(rng: np.random.Generator, count: int = 33) -> SelectionTrace:
     shares = {n: float(s) for n, s in zip(names, rng.integers(1, 6, count) / 5, strict=True)}
     paths = pd.DataFrame(path, index=alphas, columns=names)
     coefficients = dict(zip(names, ends, strict=True))
-    return SelectionTrace(counts, coefficients, paths, pd.DataFrame(curve, index=alphas), "1se", shares)
+    return SelectionTrace(counts, coefficients, paths, pd.DataFrame(curve, index=alphas), "1se", frequency=shares)
 
 
 def shap_of(rng: np.random.Generator, classes: tuple[str, ...], p: int = 33) -> Shap:

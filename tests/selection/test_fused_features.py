@@ -159,7 +159,7 @@ def test_any_column_names_and_two_classes() -> None:
     assert chain.fused_ == ["slope"]
     unordered = FusedFeatures(ordered=False).fit(X, np.arange(120) % 3)
     assert unordered.rad_score_ is None
-    with pytest.raises(ValueError, match=r"three or more classes without an order have no rad-score\."):
+    with pytest.raises(ValueError, match=r"a LASSO with one coefficient vector per class gives no rad-score\."):
         unordered.rad_score(X)
 
 
@@ -172,6 +172,30 @@ def test_paper_recipe_prunes_and_takes_more() -> None:
     assert counts["prune"] < counts["lasso"]
     kept = chain.transform_dense(study["X"], batch=study["batch"])[chain.trace_["names"]["prune"]]
     assert (kept.corr("spearman").abs() - np.eye(counts["prune"])).max().max() <= 0.5
+
+
+def test_kinds_of_the_lasso() -> None:
+    study = _study()
+    for kind, scored in (("ordinal", True), ("cox", True), ("multinomial", False), ("ovr", False)):
+        chain = FusedFeatures.from_settings(Harmonisation(), Selection(lasso_kind=kind)).fit(**study)
+        assert chain.lasso_.kind == kind
+        assert chain.fused_
+        assert (chain.rad_score_ is not None) == scored == Selection(lasso_kind=kind).scored(True, 3)
+    assert FusedFeatures(ordered=False).fit(**study).lasso_.kind == "ovr"
+    assert FusedFeatures(ordered=False, lasso_kind="multinomial").fit(**study).lasso_.kind == "multinomial"
+    for kind in ("ordinal", "cox"):
+        with pytest.raises(ValueError, match=f"lasso_kind '{kind}' needs classes with an order"):
+            FusedFeatures(ordered=False, lasso_kind=kind).fit(**study)
+
+
+def test_times_choose_the_features_where_they_are_given() -> None:
+    study = _study()
+    rng = np.random.default_rng(4)
+    hazard = study["X"]["original_glcm_F05"] * np.where(study["batch"] == "B", 0.5, 1.0)
+    survival = pd.DataFrame({"event": rng.random(len(hazard)) < 0.8, "time": rng.exponential(np.exp(-hazard))})
+    survival = survival.set_axis(study["X"].index)[::-1]  # put into the order of the features by its index
+    assert FusedFeatures(lasso_kind="cox").fit(**study, survival=survival).fused_ == ["original_glcm_F05"]
+    assert FusedFeatures(lasso_kind="cox").fit(**study).fused_ == ["original_glcm_F01"]
 
 
 def test_no_harmonisation_where_the_study_says_so() -> None:

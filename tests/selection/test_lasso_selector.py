@@ -113,12 +113,93 @@ def test_refusals() -> None:
     X, y, groups = _cohort()
     with pytest.raises(ValueError, match=r"y has one class, 0; a LASSO needs at least two\."):
         LassoSelector().fit(X, np.zeros(len(X), dtype=int))
-    with pytest.raises(ValueError, match=r"rule is '1se' or 'min', kind 'codes' or 'ovr'; got 'best' and 'codes'\."):
+    known = r"rule is '1se' or 'min', kind 'codes', 'ovr', 'multinomial', 'ordinal' or 'cox'; got 'best' and 'codes'\."
+    with pytest.raises(ValueError, match=known):
         LassoSelector("best").fit(X, y)
     with pytest.raises(ValueError, match=r"needs rows of at least 2 patients; there is 1\."):
         LassoSelector().fit(X, y, np.full(len(X), "P1"))
     with pytest.raises(InputError, match="E_ROWS groups: 3 for 200 rows of features"):
         LassoSelector().fit(X, y, groups[:3])
+
+
+def test_refusals_of_times() -> None:
+    X, y, groups = _cohort()
+    time, event = np.arange(200.0), y > 0
+    for kind, told in (("codes", {"time": time, "event": event}), ("cox", {"time": time}), ("cox", {"event": event})):
+        with pytest.raises(ValueError, match=r"time and event are given together, and to kind 'cox' only\."):
+            LassoSelector(kind=kind).fit(X, y, groups, **told)
+    holed = np.where(np.arange(200) == 5, np.nan, time)
+    for told in ({"time": holed, "event": event}, {"time": time, "event": y}, {"time": time, "event": 0 * y}):
+        with pytest.raises(ValueError, match=r"time must be finite, event 0 or 1, and at least one row must have"):
+            LassoSelector(kind="cox").fit(X, y, groups, **told)
+    with pytest.raises(InputError, match="E_ROWS time: 3 for 200 rows of features"):
+        LassoSelector(kind="cox").fit(X, y, groups, time=time[:3], event=event)
+
+
+def test_every_kind_finds_what_is_there_and_points_to_the_higher_class() -> None:
+    X, y, groups = _cohort()
+    for kind in ("ordinal", "cox"):
+        lasso = LassoSelector(kind=kind).fit(X, y, groups)
+        assert lasso.coef_[3] > 0 > lasso.coef_[9]
+        assert lasso.decision_function(X).shape == (200,)
+    lasso = LassoSelector(kind="multinomial").fit(X, y, groups)
+    assert {"f03", "f09"} <= set(lasso.get_feature_names_out())
+    assert lasso.coef_.shape == (3, 15)
+    assert lasso.coef_[2, 3] > lasso.coef_[0, 3]
+    assert abs(lasso.intercept_.sum()) < 1e-9
+    np.testing.assert_array_equal(lasso.support_, (lasso.coef_ != 0).any(axis=0))
+    chosen = lasso.decision_function(X).argmax(axis=1)
+    assert (chosen == y).mean() > max(np.bincount(y)) / 200
+
+
+def test_no_kind_finds_what_is_not_there() -> None:
+    X, y, groups = _cohort(signal=0)
+    time, event = np.random.default_rng(1).exponential(size=200), y > 0
+    for kind in ("multinomial", "ordinal", "cox"):
+        assert not LassoSelector(kind=kind).fit(X, y, groups).support_.any()
+    assert not LassoSelector(kind="cox").fit(X, y, groups, time=time, event=event).support_.any()
+
+
+def test_classes_without_times_are_ranks_with_the_highest_class_first() -> None:
+    X, y, groups = _cohort()
+    order = LassoSelector("min", "cox").fit(X, y, groups)
+    timed = LassoSelector("min", "cox").fit(X, y, groups, time=10.0 - 3 * y, event=np.ones(200))
+    np.testing.assert_array_equal(order.path_, timed.path_)
+
+
+def test_times_count_by_their_order_and_the_class_not_at_all() -> None:
+    X, y, groups = _cohort()
+    rng = np.random.default_rng(3)
+    time, event = rng.exponential(np.exp(-X["f05"])), rng.random(200) < 0.6
+    lasso = LassoSelector(kind="cox").fit(X, y, groups, time=time, event=event)
+    assert lasso.coef_[5] > 0  # a larger value, an earlier event
+    other = LassoSelector(kind="cox").fit(X, np.zeros(200), groups, time=pd.Series(time**3 + 1), event=event)
+    np.testing.assert_array_equal(other.path_, lasso.path_)
+    np.testing.assert_array_equal(other.cv_mean_, lasso.cv_mean_)
+
+
+def test_two_classes_are_one_logistic_regression() -> None:
+    X, y, groups = _cohort()
+    multinomial, ordinal = (LassoSelector("min", kind).fit(X, y > 0, groups) for kind in ("multinomial", "ordinal"))
+    np.testing.assert_array_equal(multinomial.path_, ordinal.path_)
+    np.testing.assert_array_equal(multinomial.cv_mean_, ordinal.cv_mean_)
+    shares = 1 / (1 + np.exp(-multinomial.decision_function(X)))
+    np.testing.assert_allclose(shares.mean(), (y > 0).mean(), atol=1e-9)  # as for every logistic regression
+    np.testing.assert_allclose(ordinal.decision_function(X) - ordinal.thresholds_, multinomial.decision_function(X))
+
+
+def test_rad_score_of_other_kinds() -> None:
+    X, y, groups = _cohort()
+    for kind in ("ordinal", "cox"):
+        score = RadScore("min", kind).fit(X, y, groups)
+        standard = (X - score.lasso_.mean_) / score.lasso_.scale_
+        np.testing.assert_allclose(score.predict(X), standard @ score.lasso_.coef_)
+        assert score.intercept_ == 0.0
+        assert RadScore.of(score.lasso_).get_params() == score.get_params()
+    with pytest.raises(
+        ValueError, match=r"kind 'multinomial' has one coefficient vector per class, which is no single"
+    ):
+        RadScore(kind="multinomial").fit(X, y, groups)
 
 
 def test_rad_score_is_the_linear_predictor_with_its_tables() -> None:

@@ -18,7 +18,8 @@ from ovfrad.selection import (
 )
 
 STEPS = [ComBat(), IccFilter(), SpearmanFilter(), SpearmanFilter(rule="order"), CorrelationPrune(), DeepPca(),
-         LassoSelector(), LassoSelector(kind="ovr"), RadScore()]  # fmt: skip
+         LassoSelector(), *(LassoSelector(kind=kind) for kind in ("ovr", "multinomial", "ordinal", "cox")), RadScore(),
+         RadScore(kind="ordinal")]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -237,3 +237,58 @@ def test_excel_and_utf8_names(tmp_path: Path) -> None:
     study = load(tmp_path / "study.yaml")
     assert study.cases["center"].unique().tolist() == ["Köln"]
     assert study.batch_column == "center"
+
+
+def test_a_lasso_kind_that_needs_an_order_is_refused_without_one(tmp_path: Path) -> None:
+    for kind in ("ordinal", "cox"):
+        line = refusal(write(tmp_path, cases(), f"outcome: {{ordered: false}}\nselection: {{lasso_kind: {kind}}}\n"))
+        assert line.startswith(
+            f"E_SETTING_VALUE study.yaml: the file: selection.lasso_kind {kind} needs an order, and outcome.ordered is "
+            "false: use ovr"
+        )
+    for kind in ("codes", "ovr", "multinomial"):
+        load(write(tmp_path, cases(), f"outcome: {{ordered: false}}\nselection: {{lasso_kind: {kind}}}\n"))
+
+
+def test_times_and_events_of_a_cox_lasso(tmp_path: Path) -> None:
+    named = "selection: {lasso_kind: cox, time_column: months, event_column: refracture}\n"
+    told = cases(months=lambda k: 1.5 * k, refracture=lambda k: k % 2, cohort="train")
+    for row in told[3:6]:  # a class each; only training rows need a time
+        row |= {"months": "", "cohort": "external"}
+    study = load(write(tmp_path, told, named))
+    assert study.cases["months"].dropna().tolist() == [1.5 * k for k in range(30) if k not in (3, 4, 5)]
+    assert set(study.cases["refracture"]) == {0.0, 1.0}
+    dearer = load(write(tmp_path, [row | {"refracture": 1} for row in told], named))
+    assert dearer.case_list_sha256 == study.case_list_sha256  # times and events are outcome (A8)
+
+    assert refusal(write(tmp_path, cases(), named)) == (
+        "E_COLUMN_MISSING cases.csv: column 'months' of selection is absent; name the column of the case table that "
+        "holds it, or leave out time_column and event_column"
+    )
+    for column, value, fault in (
+        ("months", "", "months is empty; write a time of 0 or more"),
+        ("months", "-1", "months is '-1', no number that can be used; write a time of 0 or more"),
+        ("refracture", "2", "refracture is '2', no number that can be used; write 1 (the event came) or 0 (censored)"),
+    ):
+        spoiled = [row | {column: value} if k == 7 else row for k, row in enumerate(told)]
+        assert refusal(write(tmp_path, spoiled, named)) == f"E_CELL cases.csv:9: {fault}"
+    assert "E_EVENTS cases.csv: no training case has its event" in refusal(
+        write(tmp_path, [row | {"refracture": 0} for row in told], named)
+    )
+    alone = refusal(write(tmp_path, told, "selection: {lasso_kind: cox, time_column: months}\n"))
+    other = refusal(write(tmp_path, told, named.replace("cox", "ordinal")))
+    for line in (alone, other):
+        assert "time_column and event_column are two columns, named together, for lasso_kind cox" in line
+    predictor = refusal(write(tmp_path, told, named + "clinical: {columns: [months]}\n"))
+    assert predictor.startswith("E_LABEL_COMPONENT study.yaml: 'months' is part of the label")
+
+
+def test_times_of_a_feature_table_are_no_features(tmp_path: Path) -> None:
+    pd.DataFrame([row | {"months": k, "died": 1} for k, row in enumerate(cases(volume=lambda k: k / 7))]).drop(
+        columns=["ct", "mask"]
+    ).to_csv(tmp_path / "table.csv", index=False)
+    text = "features: table.csv\nselection: {lasso_kind: cox, time_column: months, event_column: died}\n"
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    study = load(tmp_path / "study.yaml")
+    assert study.features is not None
+    assert list(study.features.columns) == ["volume"]

@@ -30,7 +30,7 @@ class Views:
     dense : DataFrame of shape (n_rows, n_dense)
         Radiomics after ComBat and ICC, and deep components, for `auto` and `sparse`.
     score : DataFrame of shape (n_rows, 0 or 1)
-        Rad-score; no column where there is none (three or more classes without an order).
+        Rad-score; no column where there is none (a LASSO with one coefficient vector per class).
     """
 
     fused: pd.DataFrame

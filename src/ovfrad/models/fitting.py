@@ -100,8 +100,9 @@ def _teacher(model: BaseEstimator, frame: pd.DataFrame, known: np.ndarray | None
 
 def _fit_chain(rows: Rows, procedure: Procedure) -> FusedFeatures:
     return procedure.chain().fit(
-        rows.X, rows.codes, groups=rows.groups, batch=rows.batch, covariates=rows.covariates, reader2=rows.reader2
-    )
+        rows.X, rows.codes, groups=rows.groups, batch=rows.batch, covariates=rows.covariates, reader2=rows.reader2,
+        survival=rows.survival,
+    )  # fmt: skip
 
 
 def fit_models(rows: Rows, procedure: Procedure, inner: bool | None = None) -> Fitted:

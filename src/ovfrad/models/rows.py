@@ -37,6 +37,8 @@ class Rows:
         Columns of the clinical baseline: numbers, or text taken as categories.
     center : ndarray of str of shape (n_rows,) or None
         Centre, for the baseline that knows nothing else.
+    survival : DataFrame of n_rows or None
+        Columns time and event, for a LASSO of kind cox; part of the outcome.
     """
 
     X: pd.DataFrame
@@ -47,9 +49,10 @@ class Rows:
     reader2: pd.DataFrame | None = None
     clinical: pd.DataFrame | None = None
     center: np.ndarray | None = None
+    survival: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        for name in ("y", "groups", "batch", "covariates", "clinical", "center"):
+        for name in ("y", "groups", "batch", "covariates", "clinical", "center", "survival"):
             value = getattr(self, name)
             if value is not None and len(value) != len(self.X):
                 raise InputError(
@@ -72,6 +75,12 @@ class Rows:
         }
         reader2 = None if self.reader2 is None else self.reader2[self.reader2.index.isin(X.index)]
         return replace(self, X=X, reader2=reader2, **part)
+
+    def relabelled(self, order: np.ndarray) -> Self:
+        """Return the rows with the outcomes of the rows at these positions."""
+        y = None if self.y is None else pd.Series(self.codes[order], index=self.X.index)
+        survival = None if self.survival is None else self.survival.iloc[order].set_axis(self.X.index)
+        return replace(self, y=y, survival=survival)
 
     def for_arm(self, arm: str | None) -> Self:
         """Return the rows without the deep columns of other arms."""

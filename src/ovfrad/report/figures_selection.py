@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _UP, _DOWN = "#882255", "#0072B2"
+#: Unit of the rad-score, and what its cross-validation shows, by the kind of the LASSO.
+_UNITS = {"multinomial": "log-odds", "ordinal": "log-odds of a higher class", "cox": "log hazard"}
+_LOSSES = {
+    "multinomial": "CV deviance",
+    "ordinal": "CV deviance\n(proportional odds)",
+    "cox": "CV partial-likelihood\ndeviance per event",
+}
 #: Most features drawn by name; the table has all of them.
 MOST = 60
 
@@ -34,7 +41,9 @@ def rad_score(trace: SelectionTrace) -> Figure | None:
     axes.set_yticks(range(len(kept)), [drawable(feature_name(n), 44) for n in names], fontsize=7)
     axes.invert_yaxis()
     axes.set_ylim(len(kept) - 0.4, -0.6)
-    axes.set_xlabel("Coefficient, class codes per SD of the feature (positive: towards the higher class)")
+    unit = _UNITS.get(trace.kind, "class codes")
+    positive = "the higher class or earlier event" if trace.kind == "cox" else "the higher class"
+    axes.set_xlabel(f"Coefficient, {unit} per SD of the feature (positive: towards {positive})")
     if trace.frequency is not None:
         _frequencies(axes, [trace.frequency.get(n) for n in names])
     grid(axes, "x")
@@ -57,8 +66,8 @@ def lasso(trace: SelectionTrace) -> Figure | None:
     curve = trace.cv_curve is not None
     figure = new_figure(4.6 if curve else 2.8)
     every = figure.subplots(2 if curve else 1, 1, sharex=True, squeeze=False)[:, 0]
-    if trace.cv_curve is not None:
-        _loss(every[0], trace.cv_curve)
+    if curve:
+        _loss(every[0], trace)
     _paths(every[-1], trace.path)
     for axes in every:
         if trace.chosen is not None:
@@ -87,8 +96,11 @@ def _paths(axes: Axes, path: pd.DataFrame) -> None:
     axes.set(xlabel="Penalty λ (log scale)", ylabel="Coefficient per SD")
 
 
-def _loss(axes: Axes, curve: pd.DataFrame) -> None:
+def _loss(axes: Axes, trace: SelectionTrace) -> None:
+    curve = trace.cv_curve
+    if curve is None:
+        return
     at = curve.index.to_numpy(float)
     axes.errorbar(at, curve["mean"], curve["se"], color="#B8BEC9", lw=0, elinewidth=0.8)
     axes.plot(at, curve["mean"], "o", color=_UP, ms=2.5)
-    axes.set_ylabel("CV mean squared error\nof the class code")
+    axes.set_ylabel(_LOSSES.get(trace.kind, "CV mean squared error\nof the class code"))

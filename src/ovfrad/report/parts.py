@@ -84,8 +84,8 @@ class SelectionTrace:
         Coefficients (columns: features) at each penalty (index), as `RadScore.path` gives it.
     cv_curve : DataFrame, optional
         Columns `mean`, `se`, `chosen` at each penalty (index), as `RadScore.cv_curve` gives it.
-    rule : str
-        Rule that chose the penalty: `1se` or `min`.
+    rule, kind : str
+        Rule that chose the penalty, `1se` or `min`, and kind of the LASSO, as in `LassoSelector`.
     frequency : mapping of str to float, optional
         Share of outer folds (0 to 1) in which each feature was kept.
     """
@@ -95,18 +95,19 @@ class SelectionTrace:
     path: pd.DataFrame | None = None
     cv_curve: pd.DataFrame | None = None
     rule: str = "1se"
+    kind: str = "codes"
     frequency: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, chain: FusedFeatures, frequency: Mapping[str, float] | None = None) -> SelectionTrace:
-        """Return the trace of a fitted chain; an unordered outcome has no rad-score, and so no path."""
+        """Return the trace of a fitted chain; a LASSO with a vector per class has no rad-score, and so no path."""
         counts = step_counts(chain.trace_, prune=chain.prune_above is not None)
         score = chain.rad_score_
         if score is None:
             return cls(counts, frequency=frequency)
         table = score.coefficients()
         coefficients = dict(zip(table["feature"], table["coefficient"], strict=True))
-        return cls(counts, coefficients, score.path(), score.cv_curve(), score.rule, frequency)
+        return cls(counts, coefficients, score.path(), score.cv_curve(), score.rule, score.kind, frequency)
 
     @property
     def chosen(self) -> float | None:

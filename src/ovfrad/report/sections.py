@@ -136,7 +136,7 @@ def _arm(arm: str, trace: SelectionTrace, drawn: Drawn) -> list[Block]:
             f"lasso_{key}" in drawn,
             f"lasso_{key}",
             f"Arm {arm}: cross-validated loss (bars: standard error) and coefficients over the penalty.",
-            otherwise=f"Arm {arm}: the LASSO path is absent; too few features reached it or the outcome has no order.",
+            otherwise=f"Arm {arm}: the LASSO path is absent; too few features reached it, or there is one per class.",
         ),
         figure(f"rad_score_{key}" in drawn, f"rad_score_{key}", f"Arm {arm}: rad-score.{more}", otherwise=none),
     ]

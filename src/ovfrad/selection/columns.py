@@ -61,6 +61,27 @@ def varies(values: np.ndarray) -> np.ndarray:
     return np.ptp(values, axis=0) > _ROUNDING * np.abs(values).max(axis=0)
 
 
+def require_names(X: Any) -> None:
+    """Refuse features without names, or with one name twice."""
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(f"X must be a DataFrame with the names of the features; got {type(X).__name__}.")
+    if X.columns.has_duplicates:
+        twice = X.columns[X.columns.duplicated()][0]
+        raise InputError("E_COLUMN_TWICE", "features", f"column {twice!r} occurs twice", "keep one")
+
+
+def second_reader(X: pd.DataFrame, reader2: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Positions of the rows of X that a second reader has too, and that reader's columns `names` of them."""
+    at = np.flatnonzero(X.index.isin(reader2.index) & ~X.index.duplicated())
+    absent = [name for name in names if name not in reader2.columns]
+    if absent:
+        fault = f"{len(absent)} features of reader 1 are absent, the first {absent[0]!r}"
+        raise InputError("E_READER2", "second reader", fault, "give both readers the same columns")
+    second = reader2.loc[X.index[at], names]
+    require_finite(second, "second reader")
+    return at, second
+
+
 def require_finite(X: pd.DataFrame, where: str) -> None:
     """Refuse a feature frame with a missing or infinite value, naming the first such column and row."""
     bad = ~np.isfinite(X.to_numpy(dtype=float))

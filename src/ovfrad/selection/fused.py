@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ovfrad.errors import InputError
-from ovfrad.selection.columns import aligned, deep_columns, require_finite, varies
+from ovfrad.selection.columns import aligned, deep_columns, require_finite, require_names, second_reader, varies
 from ovfrad.selection.combat import ComBat
 from ovfrad.selection.icc import IccFilter
 from ovfrad.selection.lasso import LassoSelector
@@ -22,6 +23,12 @@ from ovfrad.selection.trace import trace
 
 if TYPE_CHECKING:
     from ovfrad.study.settings import Harmonisation, Selection
+
+
+_OF_SELECTION = (
+    "icc_min", "icc_bound", "spearman_max", "spearman_rule", "lasso_kind", "lasso_rule", "prune_above",
+    "pca_variance", "pca_max",
+)  # fmt: skip
 
 
 class FusedFeatures(TransformerMixin, BaseEstimator):
@@ -43,14 +50,14 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
     spearman_max, spearman_rule
         As in `SpearmanFilter`. Under "degree" the columns are sorted by name first, so that their order is without
         any effect on the chain.
-    lasso_rule : {"1se", "min"}
+    lasso_kind, lasso_rule
         As in `LassoSelector`.
     prune_above : float or None
         Threshold of `CorrelationPrune`, strength being |LASSO coefficient|; None: no pruning.
     pca_variance, pca_max
         As in `DeepPca`.
     ordered : bool
-        False: classes without an order; one LASSO per class instead of one on the codes.
+        False: classes without an order; kind "codes" then means "ovr", and "ordinal" and "cox" are refused.
     random_state : int
 
     Attributes
@@ -61,7 +68,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
     fused_ : list of str
         Columns of `transform`; may be empty.
     rad_score_ : RadScore or None
-        The last LASSO as a score (`rad_score` applies it); None for three or more classes without an order.
+        The last LASSO as a score (`rad_score` applies it); None where it has one coefficient vector per class.
     trace_ : dict
         `counts` and `names` after each step (radiomics, icc, spearman, lasso, prune, deep, pca, fusion, fused),
         rows, patients, batches, readers and penalties, for the report.
@@ -87,6 +94,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         icc_bound: str = "estimate",
         spearman_max: float = 0.9,
         spearman_rule: str = "degree",
+        lasso_kind: str = "codes",
         lasso_rule: str = "1se",
         prune_above: float | None = None,
         pca_variance: float = 0.95,
@@ -103,6 +111,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         self.icc_bound = icc_bound
         self.spearman_max = spearman_max
         self.spearman_rule = spearman_rule
+        self.lasso_kind = lasso_kind
         self.lasso_rule = lasso_rule
         self.prune_above = prune_above
         self.pca_variance = pca_variance
@@ -125,14 +134,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
             harmonise=harmonisation.batch != "none",
             parametric=harmonisation.parametric,
             unseen=harmonisation.unseen,
-            icc_min=selection.icc_min,
-            icc_bound=selection.icc_bound,
-            spearman_max=selection.spearman_max,
-            spearman_rule=selection.spearman_rule,
-            lasso_rule=selection.lasso_rule,
-            prune_above=selection.prune_above,
-            pca_variance=selection.pca_variance,
-            pca_max=selection.pca_max,
+            **{name: getattr(selection, name) for name in _OF_SELECTION},
             ordered=ordered,
             random_state=random_state,
         )
@@ -146,6 +148,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         batch: Any = None,
         covariates: pd.DataFrame | None = None,
         reader2: pd.DataFrame | None = None,
+        survival: pd.DataFrame | None = None,
     ) -> FusedFeatures:
         """Learn the chain from training rows.
 
@@ -161,26 +164,25 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
             Kept by ComBat.
         reader2 : DataFrame, optional
             Radiomics of the second reader; rows that are not in X are not used.
+        survival : DataFrame of n_rows, optional
+            Columns time and event for `lasso_kind` "cox", as in `LassoSelector.fit`.
         """
         codes = np.asarray(aligned(y, X, "outcome"))
         patients = None if groups is None else np.asarray(aligned(groups, X, "groups"))
         batch = np.asarray(aligned(batch, X, "batch"), dtype=object) if self.harmonise and batch is not None else None
         self._learn_columns(X)
         harmonised = self._fit_harmonised(X, batch, covariates, reader2)
-        chosen = self._fit_radiomics(harmonised, codes, patients)
+        learn = self._learner(X, codes, patients, survival)
+        chosen = self._fit_radiomics(harmonised, learn)
         self.pca_ = DeepPca(self.pca_variance, self.pca_max).fit(X[self.deep_]) if self.deep_ else None
         components = pd.DataFrame(index=X.index) if self.pca_ is None else self.pca_.transform(X[self.deep_])
         fusion = pd.concat([harmonised[chosen], components], axis=1)
-        self._fit_fusion(fusion, codes, patients)
+        self._fit_fusion(fusion, learn)
         self.trace_ = trace(self, len(X), patients)
         return self
 
     def _learn_columns(self, X: pd.DataFrame) -> None:
-        if not isinstance(X, pd.DataFrame):
-            raise TypeError(f"X must be a DataFrame with the names of the features; got {type(X).__name__}.")
-        if X.columns.has_duplicates:
-            twice = X.columns[X.columns.duplicated()][0]
-            raise InputError("E_COLUMN_TWICE", "features", f"column {twice!r} occurs twice", "keep one")
+        require_names(X)
         deep = set(deep_columns(X.columns))
         self.deep_: list[str] = deep_columns(X.columns, self.arm) if self.arm is not None else []
         self.radiomics_: list[str] = [name for name in X.columns if name not in deep]
@@ -211,26 +213,20 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         """Second reader's rows of the training patients, corrected as the same scans of the first."""
         if reader2 is None or self.combat_ is None:
             return None
-        at = np.flatnonzero(X.index.isin(reader2.index) & ~X.index.duplicated())
-        absent = [name for name in self.radiomics_ if name not in reader2.columns]
-        if absent:
-            fault = f"{len(absent)} features of reader 1 are absent, the first {absent[0]!r}"
-            raise InputError("E_READER2", "second reader", fault, "give both readers the same columns")
-        second = reader2.loc[X.index[at], self.radiomics_]
+        at, second = second_reader(X, reader2, self.radiomics_)
         if not len(at):
             return second
-        require_finite(second, "second reader")
         kept = None if covariates is None else pd.DataFrame(aligned(covariates, X, "covariates")).iloc[at]
         return self.combat_.transform(second, batch=None if batch is None else batch[at], covariates=kept)
 
-    def _fit_radiomics(self, harmonised: pd.DataFrame, codes: np.ndarray, patients: np.ndarray | None) -> list[str]:
+    def _fit_radiomics(self, harmonised: pd.DataFrame, learn: Callable[[pd.DataFrame], LassoSelector]) -> list[str]:
         """Names of the radiomics that enter the fusion."""
         self.spearman_ = self.lasso_ = self.prune_ = None
         if not varies(harmonised.to_numpy()).any():
             return []
         self.spearman_ = SpearmanFilter(self.spearman_max, self.spearman_rule).fit(harmonised)
         distinct = harmonised.loc[:, self.spearman_.support_]
-        self.lasso_ = self._lasso().fit(distinct, codes, patients)
+        self.lasso_ = learn(distinct)
         chosen = list(distinct.columns[self.lasso_.support_])
         if self.prune_above is None or not chosen:
             return chosen
@@ -238,7 +234,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         self.prune_ = CorrelationPrune(self.prune_above).fit(distinct[chosen], strength=strength)
         return [name for name, kept in zip(chosen, self.prune_.support_, strict=True) if kept]
 
-    def _fit_fusion(self, fusion: pd.DataFrame, codes: np.ndarray, patients: np.ndarray | None) -> None:
+    def _fit_fusion(self, fusion: pd.DataFrame, learn: Callable[[pd.DataFrame], LassoSelector]) -> None:
         """The last LASSO; what it keeps, z-scored, is the fused set."""
         self.fusion_columns_: list[str] = list(fusion.columns)
         self.fusion_ = None
@@ -246,7 +242,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         if self.pca_ is not None or self.prune_ is not None:
             columns = self.fusion_columns_
             if columns:
-                last = self.fusion_ = self._lasso().fit(fusion, codes, patients)
+                last = self.fusion_ = learn(fusion)
         if last is None:
             remedy = "lower icc_min, or look at the feature table"
             raise InputError("E_NO_FEATURES", "features", "no feature is left after the filters", remedy)
@@ -255,9 +251,19 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         self.fused_mean_, self.fused_scale_ = last.mean_[kept], last.scale_[kept]
         self.rad_score_ = None if last.coef_.ndim > 1 else RadScore.of(last)
 
-    def _lasso(self) -> LassoSelector:
-        kind = "codes" if self.ordered else "ovr"
-        return LassoSelector(self.lasso_rule, kind=kind, random_state=self.random_state)
+    def _learner(
+        self, X: pd.DataFrame, codes: np.ndarray, patients: np.ndarray | None, survival: pd.DataFrame | None
+    ) -> Callable[[pd.DataFrame], LassoSelector]:
+        """Fit of the LASSO to columns of the training rows."""
+        kind = "ovr" if self.lasso_kind == "codes" and not self.ordered else self.lasso_kind
+        if kind in ("ordinal", "cox") and not self.ordered:
+            raise ValueError(f"lasso_kind {kind!r} needs classes with an order.")
+        outcome: dict[str, Any] = {}
+        if survival is not None:
+            told = pd.DataFrame(aligned(survival, X, "survival"))
+            outcome = {name: told[name].to_numpy() for name in ("time", "event")}
+        lasso = LassoSelector(self.lasso_rule, kind=kind, random_state=self.random_state)
+        return lambda columns: clone(lasso).fit(columns, codes, patients, **outcome)
 
     def transform(self, X: pd.DataFrame, *, batch: Any = None, covariates: pd.DataFrame | None = None) -> pd.DataFrame:
         """Fused features, z-scored by training mean and SD: DataFrame of shape (n_rows, n_fused), n_fused from 0."""
@@ -284,10 +290,10 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         return pd.concat(parts, axis=1)
 
     def rad_score(self, X: pd.DataFrame, *, batch: Any = None, covariates: pd.DataFrame | None = None) -> pd.Series:
-        """Rad-score of each row, in class codes."""
+        """Rad-score of each row, in the unit of the LASSO (`RadScore`)."""
         check_is_fitted(self, "fused_")
         if self.rad_score_ is None:
-            raise ValueError("three or more classes without an order have no rad-score.")
+            raise ValueError("a LASSO with one coefficient vector per class gives no rad-score.")
         dense = self.transform_dense(X, batch=batch, covariates=covariates)
         score = self.rad_score_.predict(dense[list(self.rad_score_.lasso_.feature_names_in_)])
         return pd.Series(score, index=X.index, name="rad_score")

@@ -1,37 +1,47 @@
-"""LASSO on the class codes, its penalty by patient-grouped cross-validation (METHODS E4; Tibshirani 1996)."""
+"""LASSO selector, its penalty by patient-grouped cross-validation (METHODS E4; Tibshirani 1996, 1997)."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectorMixin
-from sklearn.linear_model import lasso_path
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from threadpoolctl import threadpool_limits
 
-from ovfrad.selection.columns import aligned, varies
-from ovfrad.selection.homotopy import Columns, lasso_homotopy
+from ovfrad.selection.columns import aligned
+from ovfrad.selection.lasso_likelihood import ClassTarget, EventTarget
+from ovfrad.selection.lasso_path import Path, Target
+from ovfrad.selection.lasso_squares import SquaresTarget
+from ovfrad.study.settings import LassoKind
 
-_TOLERANCE, _MOST_SWEEPS = 1e-7, 20_000  # of coordinate descent: duality gap as a share of the sum of squares of y
+KINDS: tuple[LassoKind, ...] = get_args(LassoKind)
 
 
 class LassoSelector(SelectorMixin, BaseEstimator):
-    """Features with a coefficient in  min_w  ||t - Z w||^2 / (2 n) + alpha ||w||_1,  Z the z-scored features.
+    """Features with a coefficient in  min_w  loss(Z w) + alpha ||w||_1,  Z the z-scored features, loss a mean of rows.
 
     Parameters
     ----------
     rule : {"1se", "min"}
         Largest penalty whose CV error is within one standard error of the least, or the penalty of the least.
-    kind : {"codes", "ovr"}
-        The target t: the class codes 0..K-1 as numbers, or one indicator per class (kept where any class keeps it),
-        for classes without an order. With two classes both are the codes.
+    kind : {"codes", "ovr", "multinomial", "ordinal", "cox"}
+        The loss.
+
+        - codes: half the squared error of the class codes 0..K-1 taken as numbers.
+        - ovr: the same of one indicator per class, for classes without an order. With two classes: codes.
+        - multinomial: -log P(class), one coefficient vector per class (glmnet's `family = "multinomial"`, ungrouped).
+          With two classes: one vector, logistic regression.
+        - ordinal: -log P(class) under proportional odds, K-1 thresholds and one vector.
+        - cox: -1/n of Cox's log partial likelihood, Breslow's ties, one vector. Without `time` and `event` the class
+          takes the place of time and every row has its event, the highest class first: an analysis of order only,
+          which is no survival analysis. That, or `codes`, is very likely what papers mean who name a "LASSO-Cox"
+          where no patient was followed up.
     cv : int
-        Folds; all rows of a patient are in one, classes spread evenly. Fewer patients than folds: one fold each.
+        Folds; all rows of a patient are in one, classes (with `time`: events) spread evenly. Fewer patients than
+        folds: one fold each.
     lowest, highest, n_alphas : float, float, int
         Grid of penalties, even in the logarithm. The paper's .0031 and .0295 are points of the default.
     random_state : int
@@ -41,17 +51,25 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     ----------
     alphas_ : ndarray of shape (n_alphas,)
         Largest first.
-    path_ : ndarray of shape (n_alphas, n_features), for "ovr" (n_alphas, n_classes, n_features)
-        Coefficients per SD of a feature on all rows.
+    path_ : ndarray of shape (n_alphas, n_features), where there are K vectors (n_alphas, K, n_features)
+        Coefficients per SD of a feature on all rows. Positive: towards the (higher) class; for times, an earlier event.
+    n_solved_ : int
+        Penalties solved. Where multinomial, ordinal or cox explain 99.9 % of the deviance, or rounding keeps an
+        optimum out of reach, smaller penalties are not solved: `path_` repeats its last row, as the CV does in each
+        fold.
     cv_mean_, cv_se_ : ndarray of shape (n_alphas,)
-        Mean squared error over folds, and its standard error.
+        Mean error over folds, and its standard error: squared error (codes, ovr), deviance (multinomial, ordinal), or
+        partial-likelihood deviance by Verweij and van Houwelingen (1993), folds weighted by their events (cox).
     alpha_, index_ : float, int
         The penalty chosen, and its place in `alphas_`.
-    coef_, intercept_ : ndarray of shape (n_features,) and float, for "ovr" (n_classes, n_features) and (n_classes,)
+    coef_, intercept_ : ndarray of shape (n_features,) and float, where there are K vectors (K, n_features) and (K,)
+        The intercept of ordinal and cox is 0, those of multinomial have the sum 0.
+    thresholds_ : ndarray of shape (K - 1,)
+        Of ordinal only: P(class >= k) = 1 / (1 + exp(threshold_k - linear predictor)).
     mean_, scale_ : ndarray of shape (n_features,)
         Of the z-score; the scale of a constant feature is 1.
     support_ : ndarray of bool of shape (n_features,)
-        May be all False: then no feature predicts better than the mean, under this rule.
+        Kept where any vector keeps it. May be all False: then no feature predicts better than none, under this rule.
     classes_ : ndarray of shape (n_classes,)
 
     Examples
@@ -62,6 +80,8 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     >>> lasso = LassoSelector().fit(X, y)
     >>> lasso.support_.tolist(), round(lasso.alpha_, 3)
     ([True, False, False, False, False], 0.184)
+    >>> LassoSelector(kind="ordinal").fit(X, y).coef_.round(2).tolist()
+    [0.96, 0.0, 0.0, 0.0, 0.0]
     """
 
     def __init__(
@@ -82,59 +102,91 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.n_alphas = n_alphas
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> LassoSelector:
+    def fit(self, X: Any, y: Any, groups: Any = None, *, time: Any = None, event: Any = None) -> LassoSelector:
         """Learn coefficients and penalty.
 
         Parameters
         ----------
         X : DataFrame or array of shape (n_rows, n_features)
         y : array of shape (n_rows,)
-            Class codes; their order is used unless kind is "ovr".
+            Class codes; their order is used by codes, ordinal and cox.
         groups : array of shape (n_rows,), optional
             Patient of each row; None: every row is its own.
+        time, event : array of shape (n_rows,), optional
+            Of kind "cox": time to the event, in any unit, and whether it came (else censored then). Both or neither;
+            with them `y` is not used.
         """
-        if self.rule not in ("1se", "min") or self.kind not in ("codes", "ovr"):
-            raise ValueError(f"rule is '1se' or 'min', kind 'codes' or 'ovr'; got {self.rule!r} and {self.kind!r}.")
+        if self.rule not in ("1se", "min") or self.kind not in KINDS:
+            known = ", ".join(map(repr, KINDS[:-1])) + f" or {KINDS[-1]!r}"
+            raise ValueError(f"rule is '1se' or 'min', kind {known}; got {self.rule!r} and {self.kind!r}.")
         values, codes = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=3)
         self.classes_, codes = np.unique(column_or_1d(codes), return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_[0]}; a LASSO needs at least two.")
-        targets = self._targets(codes)
+        target, even = self._target(codes, *self._survival(X, time, event))
         self.alphas_ = np.geomspace(self.highest, self.lowest, self.n_alphas)
         patients = np.arange(len(codes)) if groups is None else np.asarray(aligned(groups, X, "groups"))
-        self._cross_validate(values, targets, deal_patients(patients, codes, self.cv, self.random_state))
-        fit = _fit_path(values, targets, self.alphas_)
-        single = targets.shape[1] == 1
-        self.mean_, self.scale_, self.path_ = fit.mean, fit.scale, fit.path[:, 0] if single else fit.path
-        self.coef_ = self.path_[self.index_]
-        self.intercept_ = float(fit.level[0]) if single else fit.level
-        self.support_ = (fit.path[self.index_] != 0).any(axis=0)
+        with threadpool_limits(1):  # threads cost small products more than they save
+            self._cross_validate(values, target, deal_patients(patients, even, self.cv, self.random_state))
+            self._keep(target.fit(values, np.ones(len(values), dtype=bool), self.alphas_))
         return self
 
-    def _targets(self, codes: np.ndarray) -> np.ndarray:
-        """What is regressed on: shape (n_rows, 1), or (n_rows, n_classes) for "ovr" of three or more."""
-        if self.kind == "codes" or len(self.classes_) == 2:
-            return codes[:, None].astype(float)
-        return (codes[:, None] == np.arange(len(self.classes_))).astype(float)
+    def _survival(self, X: Any, time: Any, event: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Times and events as arrays of float and bool, or None twice."""
+        if time is None and event is None:
+            return None, None
+        if self.kind != "cox" or time is None or event is None:
+            raise ValueError("time and event are given together, and to kind 'cox' only.")
+        when = np.asarray(aligned(time, X, "time"), dtype=np.float64)
+        came = np.asarray(aligned(event, X, "event"))
+        if not (np.isfinite(when).all() and np.isin(came, (0, 1)).all() and came.any()):
+            raise ValueError("time must be finite, event 0 or 1, and at least one row must have its event.")
+        return when, came.astype(bool)
 
-    def _cross_validate(self, values: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> None:
-        errors = np.array([self._fold_errors(values, targets, folds == fold) for fold in np.unique(folds)])
-        self.cv_mean_ = errors.mean(axis=0)
-        self.cv_se_ = errors.std(axis=0, ddof=1) / np.sqrt(len(errors))
+    def _target(
+        self, codes: np.ndarray, time: np.ndarray | None, event: np.ndarray | None
+    ) -> tuple[Target, np.ndarray]:
+        """What is predicted, and the codes that are spread evenly over folds."""
+        K = len(self.classes_)
+        if time is not None and event is not None:
+            return EventTarget(time, event), event.astype(int)
+        if K < 2:
+            raise ValueError(f"y has one class, {self.classes_[0]}; a LASSO needs at least two.")
+        if self.kind == "cox":
+            return EventTarget(K - 1.0 - codes, np.ones(len(codes), dtype=bool)), codes
+        if self.kind in ("multinomial", "ordinal"):
+            return ClassTarget(codes, self.kind == "ordinal"), codes
+        single = self.kind == "codes" or K == 2
+        return SquaresTarget((codes[:, None] if single else codes[:, None] == np.arange(K)).astype(float)), codes
+
+    def _cross_validate(self, values: np.ndarray, target: Target, folds: np.ndarray) -> None:
+        held_out = [folds == fold for fold in np.unique(folds)]
+        weights = np.array([target.weight(rows) for rows in held_out])
+        errors = np.array([target.error(target.fit(values, ~rows, self.alphas_), values, rows) for rows in held_out])
+        self.cv_mean_ = np.average(errors, axis=0, weights=weights)
+        spread = np.average((errors - self.cv_mean_) ** 2, axis=0, weights=weights)
+        self.cv_se_ = np.sqrt(spread / max(np.count_nonzero(weights) - 1, 1))
         least = int(self.cv_mean_.argmin())
         within = self.cv_mean_ <= self.cv_mean_[least] + self.cv_se_[least]
         self.index_ = int(np.flatnonzero(within)[0]) if self.rule == "1se" else least
         self.alpha_ = float(self.alphas_[self.index_])
 
-    def _fold_errors(self, values: np.ndarray, targets: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-        """Squared error at each penalty, mean over held-out rows and summed over targets: shape (n_alphas,)."""
-        fit = _fit_path(values[~held_out], targets[~held_out], self.alphas_)
-        standard = (values[held_out] - fit.mean) / fit.scale
-        residual = targets[held_out] - fit.level - standard @ fit.path.transpose(0, 2, 1)
-        return (residual**2).mean(axis=1).sum(axis=1)
+    def _keep(self, fit: Path) -> None:
+        """Attributes of the path on all rows, at the penalty chosen."""
+        single = fit.w.shape[1] == 1
+        self.mean_, self.scale_, self.n_solved_ = fit.mean, fit.scale, fit.solved
+        self.path_ = fit.w[:, 0] if single else fit.w
+        self.coef_, free = self.path_[self.index_], fit.free[self.index_]
+        self.support_ = (fit.w[self.index_] != 0).any(axis=0)
+        if self.kind in ("ordinal", "cox"):
+            self.intercept_ = 0.0
+            if self.kind == "ordinal":
+                self.thresholds_ = free
+        elif self.kind == "multinomial" and single:  # two classes: the log-odds of the second
+            self.intercept_ = -float(free[0])
+        else:
+            self.intercept_ = float(free[0]) if single else free
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Linear predictor: shape (n_rows,), for "ovr" of three or more classes (n_rows, n_classes)."""
+        """Linear predictor: shape (n_rows,), where there are K vectors (n_rows, K)."""
         check_is_fitted(self)
         values = validate_data(self, X, dtype=np.float64, reset=False)
         return ((values - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
@@ -147,42 +199,6 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-@dataclass(frozen=True)
-class _Path:
-    """Coefficients (n_alphas, n_targets, n_features) on z-scores of `mean` and `scale`, and the targets' means."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-    level: np.ndarray
-    path: np.ndarray
-
-
-def _fit_path(values: np.ndarray, targets: np.ndarray, alphas: np.ndarray) -> _Path:
-    """LASSO path of each target; `alphas` largest first."""
-    mean, scale = values.mean(axis=0), values.std(axis=0)
-    varied = varies(values)
-    scale = np.where(varied, scale, 1.0)
-    standard = (values - mean) / scale * varied
-    standard -= standard.mean(axis=0)
-    level = targets.mean(axis=0)
-    few = len(values) <= values.shape[1]
-    table = np.ascontiguousarray(standard.T) if few else standard.T @ standard
-    columns = Columns(table, not few, np.einsum("ij,ij->j", standard, standard))
-    path = np.empty((len(alphas), targets.shape[1], values.shape[1]))
-    for k, target in enumerate((targets - level).T):
-        found = lasso_homotopy(columns, standard.T @ target, alphas * len(values))
-        path[:, k] = _descend(standard, target, alphas) if found is None else found
-    return _Path(mean, scale, level, path)
-
-
-def _descend(standard: np.ndarray, target: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """LASSO path by coordinate descent, where ties kept the homotopy from its end: shape (n_alphas, n_features)."""
-    with warnings.catch_warnings():  # at p > n the smallest penalties, which lose the CV, may miss the tolerance
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        path = lasso_path(np.asfortranarray(standard), target, alphas=alphas, tol=_TOLERANCE, max_iter=_MOST_SWEEPS)[1]
-    return path.T
 
 
 def deal_patients(groups: np.ndarray, codes: np.ndarray, n_folds: int, random_state: int) -> np.ndarray:

@@ -13,12 +13,15 @@ from ovfrad.selection.lasso import LassoSelector
 
 
 class RadScore(BaseEstimator):
-    """Weighted sum of the z-scored features that the LASSO on the class codes keeps.
+    """Weighted sum of the z-scored features that a LASSO with one coefficient vector keeps.
+
+    Its unit is that of the LASSO's kind: class codes (codes), log-odds of a higher class (ordinal), logarithm of the
+    hazard (cox: higher class, or earlier event, first).
 
     Parameters
     ----------
-    rule, cv, lowest, highest, n_alphas, random_state
-        As in `LassoSelector`.
+    rule, kind, cv, lowest, highest, n_alphas, random_state
+        As in `LassoSelector`; with three or more classes the kind is codes, ordinal or cox.
 
     Attributes
     ----------
@@ -39,6 +42,7 @@ class RadScore(BaseEstimator):
     def __init__(
         self,
         rule: str = "1se",
+        kind: str = "codes",
         cv: int = 10,
         lowest: float = 1e-3,
         highest: float = 1.0,
@@ -46,22 +50,26 @@ class RadScore(BaseEstimator):
         random_state: int = 0,
     ) -> None:
         self.rule = rule
+        self.kind = kind
         self.cv = cv
         self.lowest = lowest
         self.highest = highest
         self.n_alphas = n_alphas
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> RadScore:
-        """Fit the LASSO; X of shape (n_rows, n_features), y class codes, groups the patient of each row."""
+    def fit(self, X: Any, y: Any, groups: Any = None, *, time: Any = None, event: Any = None) -> RadScore:
+        """Fit the LASSO; parameters as in `LassoSelector.fit`."""
         validate_data(self, X, y)
-        self.lasso_ = LassoSelector(**self.get_params()).fit(X, y, groups)
+        lasso = LassoSelector(**self.get_params()).fit(X, y, groups, time=time, event=event)
+        if lasso.coef_.ndim > 1:
+            raise ValueError(f"kind {self.kind!r} has one coefficient vector per class, which is no single score.")
+        self.lasso_ = lasso
         return self
 
     @classmethod
     def of(cls, lasso: LassoSelector) -> RadScore:
-        """Score of a LASSO already fitted on class codes."""
-        own = cls(**{name: value for name, value in lasso.get_params().items() if name != "kind"})
+        """Score of a LASSO already fitted, with one coefficient vector."""
+        own = cls(**lasso.get_params())
         own.lasso_ = lasso
         own.n_features_in_ = lasso.n_features_in_
         if hasattr(lasso, "feature_names_in_"):
@@ -70,11 +78,11 @@ class RadScore(BaseEstimator):
 
     @property
     def intercept_(self) -> float:
-        """Mean class code of the training rows."""
+        """Mean class code of the training rows; 0 for ordinal and cox."""
         return float(self.lasso_.intercept_)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Score of each row, in class codes: shape (n_rows,)."""
+        """Score of each row: shape (n_rows,)."""
         check_is_fitted(self)
         validate_data(self, X, reset=False)
         return self.lasso_.decision_function(X)
@@ -98,7 +106,7 @@ class RadScore(BaseEstimator):
         return pd.DataFrame(self.lasso_.path_, index=pd.Index(self.lasso_.alphas_, name="alpha"), columns=self._names())
 
     def cv_curve(self) -> pd.DataFrame:
-        """CV curve, index `alpha`: mean squared error, its standard error, number of features kept, and `chosen`."""
+        """CV curve, index `alpha`: mean error, its standard error, number of features kept, and `chosen`."""
         check_is_fitted(self)
         lasso = self.lasso_
         columns = {

@@ -27,7 +27,7 @@ def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
     images = settings.features is None
     table = read_text_table(path)
     required = ("patient_id", "vertebra", "ct", "mask") if images else ("patient_id",)
-    check_columns(table, path, required, (*settings.further_columns, settings.outcome.column))
+    check_columns(table, path, required, (*settings.further_columns, *settings.outcome_columns))
     cases = _indexed(typed(table, path), path, settings)
     if images:
         cases = _with_files(cases, path, settings.allow_absolute_paths)
@@ -43,7 +43,7 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     """
     table = read_text_table(path)
     check_columns(table, path, ("patient_id",), settings.further_columns, features=True)
-    aside = {*COLUMNS, *settings.further_columns, settings.outcome.column}
+    aside = {*COLUMNS, *settings.further_columns, *settings.outcome_columns}
     others = [c for c in table.columns if c not in aside and not str(c).startswith(_BYSTANDERS)]
     wanted = list(settings.feature_columns or others)
     absent = [name for name in wanted if name not in table.columns]
@@ -152,6 +152,37 @@ def outcome(cases: pd.DataFrame, path: Path, settings: StudySettings) -> pd.Seri
         fault = f"astlof_class is {found[clash].iloc[0]} but score or items give {derived[clash].iloc[0]}"
         raise InputError("E_ASTLOF_DISAGREE", f"{path.name}:{at}", fault, "correct the class or the items")
     return values
+
+
+def survival(cases: pd.DataFrame, path: Path, settings: StudySettings) -> pd.DataFrame:
+    """Times (float, 0 or more) and events (0.0 or 1.0) under the names of their columns; training cases need both."""
+    time, event = settings.selection.time_column, settings.selection.event_column
+    if time is None or event is None:
+        return pd.DataFrame(index=cases.index)
+    found, training = {}, cases["cohort"] == "train"
+    for column, fits in ((time, _is_time), (event, _is_event)):
+        if column not in cases.columns:
+            remedy = "name the column of the case table that holds it, or leave out time_column and event_column"
+            raise InputError("E_COLUMN_MISSING", path, f"column {column!r} of selection is absent", remedy)
+        numbers = pd.to_numeric(cases[column], errors="coerce")
+        bad = ~fits(numbers) & (training | cases[column].notna())
+        if bad.any():
+            what = "a time of 0 or more" if fits is _is_time else "1 (the event came) or 0 (censored)"
+            where = f"{path.name}:{cases['row'][bad].iloc[0]}"
+            raise InputError("E_CELL", where, f"{column} is {_cell_words(cases[column][bad].iloc[0])}", f"write {what}")
+        found[column] = numbers.astype(float)
+    if not (found[event][training] == 1).any():
+        fault = f"no training case has its event in {event!r}"
+        raise InputError("E_EVENTS", path, fault, "code the event as 1, or leave out time_column and event_column")
+    return pd.DataFrame(found, index=cases.index)
+
+
+def _is_time(numbers: pd.Series) -> pd.Series:
+    return (numbers >= 0) & (numbers < LARGEST)
+
+
+def _is_event(numbers: pd.Series) -> pd.Series:
+    return numbers.isin((0, 1))
 
 
 def _class_name(value: object) -> object:

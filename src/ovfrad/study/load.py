@@ -14,7 +14,7 @@ import pandas as pd
 from ovfrad.astlof import LABEL_COMPONENTS
 from ovfrad.errors import InputError, warn
 from ovfrad.study import file
-from ovfrad.study.cases import outcome, read_cases, read_features
+from ovfrad.study.cases import outcome, read_cases, read_features, survival
 from ovfrad.study.cohorts import COHORTS, assign
 from ovfrad.study.settings import StudySettings
 
@@ -97,7 +97,7 @@ def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study
     excluded, cases = cases[left_out], cases[~left_out].copy()
     if cases.empty:
         raise InputError("E_TABLE_EMPTY", table, "every case is excluded", "leave some in")
-    case_list = _hash_without_outcome(cases, settings.outcome.column)
+    case_list = _hash_without_outcome(cases, settings.outcome_columns)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     if not labels:
         return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, (), case_list, at)
@@ -105,6 +105,7 @@ def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study
     cases["cohort"] = assign(cases, values, settings.cohorts, settings.seed, table)
     classes = _classes(values, settings, table)
     cases["y"] = [classes.index(value) for value in values]
+    cases = cases.assign(**survival(cases, table, settings))
     _check_training(cases, classes, table)
     _check_clinical(cases, settings, table)
     if features is not None:
@@ -150,7 +151,7 @@ def _check_settings(settings: StudySettings, path: Path) -> None:
 
 def _check_predictors(names: Iterable[str], settings: StudySettings, path: Path) -> None:
     """Refuse parts of the label as predictors (A6), also under a name that differs in case and signs."""
-    label = {_plain(name) for name in (*LABEL_COMPONENTS, settings.outcome.column)}
+    label = {_plain(name) for name in (*LABEL_COMPONENTS, *settings.outcome_columns)}
     forbidden = [name for name in names if _plain(name) in label]
     if forbidden and not settings.clinical.allow_label_components:
         fault = f"{forbidden[0]!r} is part of the label or follows from it and cannot predict it"
@@ -173,8 +174,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _hash_without_outcome(cases: pd.DataFrame, column: str) -> str:
-    kept = cases.drop(columns=[c for c in {*LABEL_COMPONENTS, column} if c in cases])
+def _hash_without_outcome(cases: pd.DataFrame, columns: tuple[str, ...]) -> str:
+    kept = cases.drop(columns=[c for c in {*LABEL_COMPONENTS, *columns} if c in cases])
     kept = kept.drop(columns=["ct", "mask", "mask_reader2"])
     return hashlib.sha256(kept.sort_index().to_csv().encode()).hexdigest()
 

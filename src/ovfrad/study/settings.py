@@ -20,6 +20,7 @@ PYRADIOMICS_TYPE: dict[ImageType, str] = {
     "original": "Original", "log": "LoG", "wavelet": "Wavelet", "square": "Square", "squareroot": "SquareRoot",
     "logarithm": "Logarithm", "exponential": "Exponential", "gradient": "Gradient",
 }  # fmt: skip
+LassoKind = Literal["codes", "ovr", "multinomial", "ordinal", "cox"]
 NINE: tuple[ClassifierName, ...] = ("LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP")
 
 
@@ -137,10 +138,28 @@ class Selection(Section):
     icc_bound: Literal["estimate", "lower"] = Field("estimate", description="which value must reach icc_min")
     spearman_max: float = Field(0.9, gt=0, le=1, description="largest |rho| of a kept pair")
     spearman_rule: Literal["degree", "order"] = Field("degree", description="most partners first, or column order")
+    lasso_kind: LassoKind = Field("codes", description="loss of the LASSO; classes without an order: codes means ovr")
+    time_column: str | None = Field(None, description="of kind cox: time to the event, a column of the case table")
+    event_column: str | None = Field(None, description="of kind cox: 1 where the event came, 0 where censored")
     lasso_rule: Literal["1se", "min"] = Field("1se", description="penalty by the 1-SE rule or at the minimum")
     prune_above: float | None = Field(None, gt=0, le=1, description="drop features correlated more with a stronger one")
     pca_variance: Share = Field(0.95, description="variance of the deep features that their components keep")
     pca_max: int = Field(64, ge=1, description="most components of the deep features")
+
+    @model_validator(mode="after")
+    def _times_of_cox(self) -> Selection:
+        given = [name for name in (self.time_column, self.event_column) if name is not None]
+        if given and (len(set(given)) < 2 or self.lasso_kind != "cox"):
+            raise ValueError("time_column and event_column are two columns, named together, for lasso_kind cox")
+        return self
+
+    def scored(self, ordered: bool, n_classes: int) -> bool:
+        """Whether the LASSO has one coefficient vector, which is the rad-score.
+
+        >>> Selection().scored(True, 3), Selection().scored(False, 3), Selection(lasso_kind="ovr").scored(True, 2)
+        (True, False, True)
+        """
+        return n_classes == 2 or (ordered and self.lasso_kind in ("codes", "ordinal", "cox"))
 
 
 class Headline(Section):
@@ -220,6 +239,19 @@ class StudySettings(Section):
         if self.cases is None and self.features is None:
             raise ValueError("name `cases:` (a table of images) or `features:` (a feature table), or both")
         return self
+
+    @model_validator(mode="after")
+    def _an_order(self) -> StudySettings:
+        if not self.outcome.ordered and self.selection.lasso_kind in ("ordinal", "cox"):
+            kind = self.selection.lasso_kind
+            raise ValueError(f"selection.lasso_kind {kind} needs an order, and outcome.ordered is false: use ovr")
+        return self
+
+    @property
+    def outcome_columns(self) -> tuple[str, ...]:
+        """Columns that hold the outcome: the class, and for a LASSO of kind cox perhaps time and event."""
+        named = (self.outcome.column, self.selection.time_column, self.selection.event_column)
+        return tuple(name for name in named if name is not None)
 
     @property
     def crop_mm(self) -> float:

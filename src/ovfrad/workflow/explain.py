@@ -121,6 +121,8 @@ def _no_nomogram(settings: StudySettings, chain: FusedFeatures) -> str | None:
     """Why there can be no nomogram, or None."""
     if not settings.outcome.ordered:
         return "No nomogram: the classes of this outcome have no order (outcome.ordered)."
+    if chain.rad_score_ is None:
+        return "No nomogram: the LASSO has one coefficient vector per class (selection.lasso_kind), so no rad-score."
     if not chain.fused_:
         return "No nomogram: no feature kept a coefficient, so there is no rad-score."
     return None
@@ -167,8 +169,9 @@ def cross_fitted_score(settings: StudySettings, rows: Rows, classes: tuple[str, 
     for inside, outside in folds:
         part, unseen = rows.take(inside), rows.take(outside)
         chain = procedure.chain().fit(
-            part.X, part.codes, groups=part.groups, batch=part.batch, covariates=part.covariates, reader2=part.reader2
-        )
+            part.X, part.codes, groups=part.groups, batch=part.batch, covariates=part.covariates,
+            reader2=part.reader2, survival=part.survival,
+        )  # fmt: skip
         values = chain.rad_score(unseen.X, batch=unseen.batch, covariates=unseen.covariates)
         score.iloc[outside] = values.to_numpy()
     return score

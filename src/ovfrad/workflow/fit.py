@@ -205,6 +205,7 @@ def trace(outcome: engine.Outcome) -> dict[str, Any]:
     if score is not None:
         chosen["rad_score"] = {
             "rule": score.rule,
+            "kind": score.kind,
             "coefficients": score.coefficients().to_dict("list"),
             "path": score.path().reset_index().to_dict("list"),
             "cv_curve": score.cv_curve().reset_index().to_dict("list"),

@@ -31,7 +31,6 @@ NOT_YET = (
     "Validation of a bundle at another centre (I5)",
     "Fine-tuning of the network (D3) and attribution by Grad-CAM or relevance propagation (D7)",
     "The effect of one step at a time (--effects); permutation comparison of arms (F3)",
-    "Multinomial, ordinal and Cox LASSO (E4)",
     "A warning on whole-vertebra masks beyond their volume (B6); agreement of the readers' classes (A3)",
     "CLEAR, TRIPOD+AI and METRICS checklists (H4), PDF",
     "More than one machine (Dask)",
@@ -147,6 +146,7 @@ def _selection(folder: RunFolder, recipe: str, settings: StudySettings) -> dict[
             pd.DataFrame(score["path"]).set_index("alpha"),
             pd.DataFrame(score["cv_curve"]).set_index("alpha"),
             score["rule"],
+            score.get("kind", "codes"),
             stored["frequency"],
         )
     return traces

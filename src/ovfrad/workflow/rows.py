@@ -40,7 +40,16 @@ def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame,
         reader2=second[radiomics] if len(second) else None,
         clinical=part[clinical] if clinical else None,
         center=part["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
+        survival=_survival(part, settings) if cohort == "train" else None,
     )
+
+
+def _survival(cases: pd.DataFrame, settings: StudySettings) -> pd.DataFrame | None:
+    """Columns time and event of a LASSO of kind cox."""
+    time, event = settings.selection.time_column, settings.selection.event_column
+    if time is None or event is None:
+        return None
+    return cases[[time, event]].astype(float).set_axis(["time", "event"], axis=1)
 
 
 def groups_of(cases: pd.DataFrame) -> np.ndarray:
@@ -75,7 +84,7 @@ def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | N
 def procedure_of(study: Study, arm: str) -> Procedure:
     """What the engine is told about one arm of a study."""
     settings = study.settings
-    scored = settings.outcome.ordered or len(study.classes) == 2  # else there is no rad-score
+    scored = settings.selection.scored(settings.outcome.ordered, len(study.classes))
     own = [name for name in OWN if name != "rad_score" or scored]
     return Procedure(
         classes=study.classes,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -63,10 +62,11 @@ def engine_pipeline(rows: Rows, procedure: Procedure) -> pd.DataFrame:
 
 def _null_aucs(rows: Rows, procedure: Procedure, model: str, seed: int, pipeline: Pipeline) -> np.ndarray:
     """Per-fold macro AUCs of the whole procedure on permuted labels; its reservations are those of the real run."""
-    codes = permute_by_patient(rows.codes, rows.groups, np.random.default_rng([procedure.random_state, seed]))
+    rng = np.random.default_rng([procedure.random_state, seed])
+    order = permute_by_patient(np.arange(len(rows)), rows.groups, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
-        table = pipeline(replace(rows, y=pd.Series(codes, index=rows.X.index)), procedure)
+        table = pipeline(rows.relabelled(order), procedure)
     table = table[table["model"] == model]
     return fold_aucs(table["y_true"].to_numpy(), proba(table), table["fold"].to_numpy())
 
