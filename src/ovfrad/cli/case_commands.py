@@ -98,7 +98,8 @@ def _list_structures(image: Path, mask: Path, scheme: str | None, *, as_json: bo
         print(json.dumps({"labels": [dict(zip(keys, row, strict=True)) for row in found]}, indent=1))
         return
     for number, name, voxels, volume in found:
-        print(f"{number:>5}  {name or '-':<24} {voxels:>11,} voxels {volume / 1000:>9.2f} ml")
+        size = "not drawn" if voxels is None or volume is None else f"{voxels:>11,} voxels {volume / 1000:>9.2f} ml"
+        print(f"{number:>5}  {name or '-':<24} {size}")
 
 
 @app.command()

@@ -6,6 +6,7 @@ onto a CT: it must lie on the CT's grid, in whatever axis order it is stored.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST_VOXELS = 2**26
 """Voxels of a region's box with its margin: a vertebra at 0.25 mm has 58 million."""
+LISTING_S = 5.0
+"""Seconds for drawing the structures of a mask to list their sizes: a plan has dozens, some as large as the patient."""
 FULL = 0.9
 """Share of an image that no vertebra fills, however tightly the image was cropped."""
 
@@ -161,18 +164,19 @@ def read_rois(image: str | Path, mask: str | Path, labels: Sequence[int | str | 
         notes = ()  # said once
 
 
-def read_segments(ct: str | Path, mask: str | Path) -> list[tuple[Segment, int, float]]:
-    """Structures of a mask, each with its voxels and its volume, mm^3; one that cannot be drawn has no voxel."""
+def read_segments(ct: str | Path, mask: str | Path) -> list[tuple[Segment, int | None, float | None]]:
+    """Structures of a mask, each with its voxels and its volume, mm^3.
+
+    Both are None for one that cannot be drawn, and for those that `LISTING_S` does not suffice to draw.
+    """
     ct, mask = Path(ct), Path(mask)
     with readable(ct):
         source = open_ct(ct)
     labels = _on(source, mask)
     with readable(mask):
-        if isinstance(labels, LabelMap) and labels.values is None:
-            sizes = labels.sizes()
-        else:
-            sizes = [_size(labels, segment) for segment in labels.segments]
-    return [(s, n, n * source.grid.voxel_mm3) for s, n in zip(labels.segments, sizes, strict=True)]
+        sizes = list(_sizes(labels))
+    one = source.grid.voxel_mm3
+    return [(s, n, None if n is None else n * one) for s, n in zip(labels.segments, sizes, strict=True)]
 
 
 def _on(source: Source, mask: Path) -> Labels:
@@ -187,11 +191,17 @@ def _on(source: Source, mask: Path) -> Labels:
         raise
 
 
-def _size(labels: Labels, segment: Segment) -> int:
-    try:
-        return int(np.count_nonzero(labels.draw(segment).array))
-    except InputError:
-        return 0
+def _sizes(labels: Labels) -> Iterator[int | None]:
+    """Voxels of each structure, as far as time allows; label maps are counted in one pass."""
+    if isinstance(labels, LabelMap) and labels.values is None:
+        yield from labels.sizes()
+        return
+    by = time.monotonic() + LISTING_S
+    for segment in labels.segments:
+        try:
+            yield int(np.count_nonzero(labels.draw(segment).array)) if time.monotonic() < by else None
+        except InputError:
+            yield None
 
 
 def whole(grid: Grid) -> Box:
