@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +90,14 @@ def test_a_disk_that_lies_leaves_the_old_file(
     assert str(error.value) == "E_WRITE a.nii: what was written does not read back; check the disk and its free space"
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.nii"]
+
+
+def test_a_folder_named_dl_beside_the_program_does_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "dl").mkdir()
+    program = (
+        "import numpy as np; from ovfrad.imaging import Volume, read_volume, write_dicom_series; "
+        "v = Volume(np.arange(8.0, dtype=np.float32).reshape(2, 2, 2), np.eye(4)); "
+        "write_dicom_series(v, 'series'); assert (read_volume('series').array == v.array).all()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
 from ovfrad.imaging.geometry import Box, box_affine
-from ovfrad.imaging.masks.labelmap import nonfinite
 from ovfrad.imaging.plausibility import check_ct, clipped, odd_scale
-from ovfrad.imaging.source import Note, Source
+from ovfrad.imaging.source import Note, Source, nonfinite
 from ovfrad.imaging.volume import Volume
 
 SAMPLE = 1_000_000

@@ -129,3 +129,8 @@ def truncated(path: Path, found: int, wanted: int) -> InputError:
 def corrupt(path: Path, fault: str) -> InputError:
     """The refusal of damaged bytes."""
     return InputError("E_IMAGE_CORRUPT", path, fault, "copy or export the file again")
+
+
+def nonfinite(path: Path) -> InputError:
+    """The refusal of NaN and infinity."""
+    return InputError("E_IMAGE_NONFINITE", path, "holds NaN or infinite values", "replace them before the export")

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,7 @@ def write_dicom_series(volume: Volume, folder: str | Path, **tags: Any) -> Path:
     Traceback (most recent call last):
     ValueError: not a DICOM keyword: Kernel
     """
+    _import_pydicom()
     from pydicom.datadict import tag_for_keyword
 
     folder = Path(folder)
@@ -142,6 +144,17 @@ def write_dicom_series(volume: Volume, folder: str | Path, **tags: Any) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def _import_pydicom() -> None:
+    """Import pydicom, and GDCM with it, which takes any folder named `dl` on the path for a module of old Python."""
+    if "pydicom" in sys.modules or "dl" in sys.modules:
+        return
+    sys.modules["dl"] = None  # type: ignore[assignment]  # as if it were not there
+    try:
+        import pydicom  # noqa: F401
+    finally:
+        del sys.modules["dl"]
 
 
 def _write_slices(volume: Volume, folder: Path, tags: dict[str, Any]) -> None:

@@ -176,7 +176,7 @@ def _minimise(
         used = np.flatnonzero((w != 0) | (penalty == 0))
         try:
             factor = cho_factor(curvature[np.ix_(used, used)], check_finite=False)
-        except LinAlgError:
+        except LinAlgError:  # columns alike: sweeps alone go on, and the caller checks the optimum
             continue
         step = -cho_solve(factor, slope[used] + penalty[used] * np.sign(w[used]), check_finite=False)
         crosses = (w[used] * (w[used] + step) < 0) & (penalty[used] > 0)

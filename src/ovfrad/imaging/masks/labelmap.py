@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ovfrad.errors import InputError
 from ovfrad.imaging.geometry import box_affine, matched
 from ovfrad.imaging.masks.segments import Crop, Drawn, Segment, crop_of, empty, placed, stacked, start_on
-from ovfrad.imaging.source import Note, Source
+from ovfrad.imaging.source import Note, Source, nonfinite
 from ovfrad.imaging.volume import Grid, Volume
 
 MOST_LABELS = 200
@@ -97,11 +97,6 @@ def _whole_numbers(path: Path, k: int, plane: NDArray[Any]) -> NDArray[Any]:
             "give labels, not probabilities or a resampled mask",
         )  # fmt: skip
     return whole
-
-
-def nonfinite(path: Path) -> InputError:
-    """The refusal of NaN and infinity."""
-    return InputError("E_IMAGE_NONFINITE", path, "holds NaN or infinite values", "replace them before the export")
 
 
 def _no_labels(path: Path, found: str) -> InputError:
