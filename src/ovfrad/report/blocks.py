@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -14,14 +14,22 @@ from ovfrad.report.inputs import ReportInput
 Drawn = frozenset[str]
 
 
+class Card(NamedTuple):
+    """One number of the first page: what it is, the number, and how sure it is."""
+
+    label: str
+    value: str
+    note: str
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """One piece of a section.
 
     Attributes
     ----------
-    kind : {"text", "list", "table", "figure", "absent", "code", "alert"}
-        How it is set.
+    kind : {"text", "list", "table", "figure", "absent", "code", "alert", "cards", "roc", "slices", "heading"}
+        How it is set; `roc` and `slices` need scripts and are hidden without them.
     title : str
         Caption of a table or figure.
     text : str
@@ -36,9 +44,15 @@ class Block:
         Whether it is closed until the reader opens it.
     alt : str
         What a figure shows, for readers who do not see it.
+    cards : sequence of Card
+        Numbers of the first page.
+    data : object
+        What the scripts of `roc` and `slices` are given, as JSON.
+    most : int or None
+        Rows that the page shows of a long table; the CSV file has all.
     """
 
-    kind: Literal["text", "list", "table", "figure", "absent", "code", "alert"]
+    kind: Literal["text", "list", "table", "figure", "absent", "code", "alert", "cards", "roc", "slices", "heading"]
     title: str = ""
     text: str = ""
     items: Sequence[str] = ()
@@ -46,6 +60,22 @@ class Block:
     name: str = ""
     folded: bool = False
     alt: str = ""
+    cards: Sequence[Card] = ()
+    data: Any = None
+    most: int | None = None
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """Rows of the table that the page shows."""
+        assert self.table is not None
+        return self.table if self.most is None else self.table.head(self.most)
+
+    @property
+    def sortable(self) -> bool:
+        """Whether rows may change places: three or more, none of them a level of the row above it."""
+        frame = self.shown
+        levels = frame.iloc[:, 0].astype(str).str.startswith("  ")
+        return len(frame) > 2 and not levels.any()
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +92,24 @@ def text(sentence: str) -> Block:
     return Block("text", text=sentence)
 
 
+def heading(words: str) -> Block:
+    """Return a heading inside a section."""
+    return Block("heading", title=words)
+
+
 def absent(sentence: str) -> Block:
     """Return the sentence that says why a part is not there."""
     return Block("absent", text=sentence)
 
 
 def table(
-    frame: pd.DataFrame | None, name: str, title: str, note: str = "", otherwise: str = "", folded: bool = False
-) -> Block:
+    frame: pd.DataFrame | None, name: str, title: str, note: str = "", otherwise: str = "", folded: bool = False,
+    most: int | None = None,
+) -> Block:  # fmt: skip
     """Return a table, or the sentence `otherwise` when there is none."""
     if frame is None or frame.empty:
         return absent(otherwise)
-    return Block("table", title=title, text=note, table=frame, name=name, folded=folded)
+    return Block("table", title=title, text=note, table=frame, name=name, folded=folded, most=most)
 
 
 def figure(

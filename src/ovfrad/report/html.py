@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ovfrad.report.blocks import Section
 from ovfrad.report.inputs import ReportInput
@@ -33,6 +35,15 @@ def embed(svg: Path, png: Path) -> Picture:
     return Picture("data:image/png;base64," + base64.b64encode(png.read_bytes()).decode(), width)
 
 
+def json_of(content: Any) -> str:
+    r"""JSON that cannot end the element it stands in, whatever the user's strings are.
+
+    >>> json_of(["</script>", "<!--"])
+    '["\\u003c/script>", "\\u003c!--"]'
+    """
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+
+
 def render(data: ReportInput, parts: Sequence[Section], figures: Path) -> str:
     """Return the page; every text of the user is escaped by the template."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -44,8 +55,12 @@ def render(data: ReportInput, parts: Sequence[Section], figures: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script, _, _ = environment.loader.get_source(environment, "report.js")
     return environment.get_template("report.html.j2").render(
         data=data,
+        script=script,
+        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        json_of=json_of,
         sections=parts,
         banners=banners(data),
         research_only=RESEARCH_ONLY,

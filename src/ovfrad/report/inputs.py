@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ovfrad.explanation.nomogram import Nomograms
-from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, Weights
+from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, SliceStack, Weights
 
 #: Cohorts in the order of the paper; `train` is the nested, out-of-fold estimate.
 COHORTS = ("train", "internal", "external", "prospective")
@@ -64,6 +64,8 @@ class ReportInput:
         Explanations and the picture of one mask.
     montage : sequence of MontageCase
         Pictures of a few vertebrae.
+    slices : sequence of SliceStack
+        Slices of the same vertebrae, to scroll through.
     gallery : Gallery, optional
         Cases on which two models disagree, or the surest errors of one.
     acquisition, agreement : DataFrame, optional
@@ -96,6 +98,7 @@ class ReportInput:
     shap: Shap | None = None
     nomogram: Nomograms | None = None
     montage: Sequence[MontageCase] = ()
+    slices: Sequence[SliceStack] = ()
     gallery: Gallery | None = None
     mesh: Mesh | None = None
     acquisition: pd.DataFrame | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ovfrad.report.answer import WHERE, cards, optimism, rare_answer, rare_question
 from ovfrad.report.blocks import Block, Section, text
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.table_results import best_new, validated
@@ -24,12 +25,6 @@ from ovfrad.report.words import (
 
 #: A class with fewer rows than this in a cohort gets a warning sentence (intervals become very wide).
 FEW = 20
-_WHERE = {
-    "external": "at a centre that the model has never seen",
-    "prospective": "in cases collected after training",
-    "internal": "in held-out patients of the training centre",
-    "train": "in training patients, each predicted by models that never saw the patient",
-}
 
 
 def banners(data: ReportInput) -> list[tuple[str, str]]:
@@ -71,19 +66,18 @@ def headline_words(data: ReportInput) -> str:
 
 
 def opening(data: ReportInput) -> Section:
-    """The first section."""
-    blocks = [
-        Block("list", title="What was done, on what", items=[_question(data), _material(data), _images(data)]),
-        Block("list", title="With which weights", items=_weights(data)),
-    ]
-    answer = headline_sentence(data)
-    if answer:
-        blocks.append(Block("alert", title="How well", text=answer))
-        blocks.append(_short_table(data))
-    blocks.append(Block("list", title="How much of it is optimism", items=_optimism(data)))
+    """The first section: the answer, then what it rests on."""
+    blocks = []
+    if answer := headline_sentence(data):
+        blocks.append(Block("alert", title=rare_question(data), items=rare_answer(data)))
+        blocks.append(Block("cards", cards=cards(data)))
+        blocks += [_short_table(data), text(answer)]
     blocks.append(Block("list", title="What to conclude", items=conclusions(data)))
     blocks.append(Block("list", title="What not to conclude", items=cautions(data)))
-    return Section("summary", "In short", [b for b in blocks if b.items or b.text or b.table is not None])
+    blocks.append(Block("list", title="How much of it is optimism", items=_optimism(data)))
+    what = [_question(data), _material(data), _images(data), *_weights(data)]
+    blocks.append(Block("list", title="What was done, on what", items=what))
+    return Section("summary", "In short", [b for b in blocks if b.items or b.text or b.cards or b.table is not None])
 
 
 def _question(data: ReportInput) -> str:
@@ -129,7 +123,7 @@ def headline_sentence(data: ReportInput) -> str:
         return ""
     block = data.headline_block(cohort) or {}
     value = sentence(block.get("macro_auc"), "macro AUC", data.unit)
-    return f"{cohort_name(cohort)}, {_WHERE[cohort]}: {value}. Model: {headline_words(data)}."
+    return f"{cohort_name(cohort)}, {WHERE[cohort]}: {value}. Model: {headline_words(data)}."
 
 
 def _short_table(data: ReportInput) -> Block:
@@ -165,12 +159,12 @@ def _accuracy(block: Mapping[str, Any]) -> str:
 
 
 def _optimism(data: ReportInput) -> list[str]:
-    apparent, nested = (_macro(data.headline_block(c)) for c in ("train_apparent", "train"))
+    found = optimism(data)
     lines = []
-    if known(apparent) and known(nested):
+    if found is not None:
         lines.append(
-            f"On its own training rows the model reaches macro AUC {unit_share(apparent)} (apparent); in nested "
-            f"cross-validation {unit_share(nested)}. The difference, {apparent - nested:.2f}, is optimism."
+            f"On its own training rows the model reaches macro AUC {unit_share(found[0])} (apparent); in nested "
+            f"cross-validation {unit_share(found[1])}. The difference, {found[0] - found[1]:.2f}, is optimism."
         )
     return lines + _findings(data)
 
@@ -184,11 +178,6 @@ def _findings(data: ReportInput) -> list[str]:
             what = str(row.get("text") or check).rstrip(".")
             lines.append(f"{what[:1].upper()}{what[1:]} (check {check}: {status}).")
     return lines
-
-
-def _macro(block: object) -> float | None:
-    value = block.get("macro_auc") if isinstance(block, dict) else None
-    return value.get("estimate") if isinstance(value, dict) else None
 
 
 def conclusions(data: ReportInput) -> list[str]:

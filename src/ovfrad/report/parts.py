@@ -165,6 +165,28 @@ class MontageCase:
 
 
 @dataclass(frozen=True, eq=False)
+class SliceStack:
+    """Parallel sagittal slices through one vertebra, bone window.
+
+    Attributes
+    ----------
+    label : str
+        What is shown.
+    images : ndarray of uint8, shape (slices, rows, columns)
+        Grey; row 0 is drawn on top.
+    masks : ndarray of bool of the same shape
+    pixel_mm, step_mm : float
+        Pixel side, and distance from slice to slice, mm.
+    """
+
+    label: str
+    images: np.ndarray
+    masks: np.ndarray
+    pixel_mm: float
+    step_mm: float
+
+
+@dataclass(frozen=True, eq=False)
 class Mesh:
     """Surface of one mask.
 

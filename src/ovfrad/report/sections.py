@@ -7,6 +7,7 @@ import pandas as pd
 from ovfrad.report.blocks import Block, Drawn, Section, absent, figure, table, text, why_absent
 from ovfrad.report.figures_selection import MOST
 from ovfrad.report.inputs import ReportInput
+from ovfrad.report.interactive import roc_reader, slice_viewer
 from ovfrad.report.opening import opening
 from ovfrad.report.parts import SelectionTrace
 from ovfrad.report.sections_detail import detail
@@ -20,7 +21,7 @@ from ovfrad.report.words import known, number
 
 def sections(data: ReportInput, drawn: Drawn) -> list[Section]:
     """All sections; `drawn` names the figures that exist."""
-    made = [opening(data), cases(data, drawn), images(data, drawn), selection(data, drawn), performance(data, drawn)]
+    made = [opening(data), cases(data, drawn), images(data, drawn), selection(data, drawn), _results(data, drawn)]
     return [
         *made,
         calibration(data, drawn),
@@ -30,6 +31,16 @@ def sections(data: ReportInput, drawn: Drawn) -> list[Section]:
         differences(data),
         run_facts(data),
     ]
+
+
+def _results(data: ReportInput, drawn: Drawn) -> Section:
+    """Performance, the reader of thresholds below the ROC curves."""
+    found, reader = performance(data, drawn), roc_reader(data)
+    blocks = list(found.blocks)
+    at = next((place for place, block in enumerate(blocks, 1) if block.name == "roc"), None)
+    if at is not None and reader is not None:
+        blocks.insert(at, reader)
+    return Section(found.key, found.title, blocks)
 
 
 def cases(data: ReportInput, drawn: Drawn) -> Section:
@@ -94,6 +105,8 @@ def images(data: ReportInput, drawn: Drawn) -> Section:
             otherwise=none,
         )
     ]
+    if viewer := slice_viewer(data):
+        blocks.append(viewer)
     if "mesh" in drawn or data.source == "images":
         otherwise = why_absent(data, "mesh", "The surface picture is absent: the run kept no mesh.")
         blocks.append(figure("mesh" in drawn, "mesh", "Surface of one mask.", otherwise=otherwise))

@@ -16,7 +16,7 @@ from ovfrad.explanation.nomogram import Nomograms, build_nomograms
 from ovfrad.explanation.shap import ShapTable
 from ovfrad.report import gallery as choice
 from ovfrad.report.inputs import ReportInput
-from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, Weights, step_counts
+from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, SliceStack, Weights, step_counts
 from ovfrad.report.surface import surface
 from ovfrad.report.words import class_name
 from ovfrad.study.recipes import DIFFERENCES
@@ -96,6 +96,7 @@ def gather(folder: RunFolder) -> ReportInput:
         shap=_shap(folder, explained),
         nomogram=_nomogram(folder, explained),
         montage=_montage(cases, pictures, settings, run["classes"]),
+        slices=_slices(pictures, cases, settings, run["classes"]),
         gallery=_gallery(folder, cases, settings, run),
         mesh=_mesh(pictures, cases, settings.imaging.spacing_mm),
         acquisition=_acquisition(cases),
@@ -222,6 +223,25 @@ def _montage(
             )
         )
     return shown
+
+
+def _slices(
+    pictures: dict[tuple[str, str], one.CaseFeatures], cases: pd.DataFrame, settings: StudySettings, classes: list[str]
+) -> list[SliceStack]:
+    """Sagittal slices of the montage's cases; results cached before slices were kept have none."""
+    spacing = settings.imaging.spacing_mm
+    step = max(1, round(one.STACK_STEP_MM / spacing)) * spacing
+    return [
+        SliceStack(
+            f"{' '.join(index)}, {class_name(int(cases.loc[index, 'y']), classes, settings.outcome.column)}",
+            stored.pictures["stack"],
+            stored.pictures["stack_mask"].astype(bool),
+            spacing,
+            step,
+        )
+        for index, stored in pictures.items()
+        if "stack" in stored.pictures
+    ]
 
 
 def _gallery(folder: RunFolder, cases: pd.DataFrame, settings: StudySettings, run: dict[str, Any]) -> Gallery:
