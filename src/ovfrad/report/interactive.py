@@ -26,17 +26,12 @@ ACROSS = 6
 
 def roc_reader(data: ReportInput) -> Block | None:
     """Curves of the headline model with the threshold of each point; None without predictions."""
-    curves = []
-    for cohort in validated(data):
-        rows = data.headline_predictions(cohort)
-        for k in [1] if len(data.classes) == 2 else range(len(data.classes)):
-            curve = _curve(rows, k) if len(rows) else None
-            if curve is not None:
-                block = (data.headline_block(cohort) or {}).get("class", {}).get(str(k), {})
-                fixed = block.get("threshold")
-                told: dict[str, Any] = {"cohort": cohort_name(cohort), "class": class_name(k, data.classes, data.outcome)}
-                told |= {"colour": colour(k), "fixed": fixed if known(fixed) else None}
-                curves.append(told | curve)
+    curves = [
+        {"cohort": cohort_name(cohort), "class": class_name(k, data.classes, data.outcome), "colour": colour(k)} | curve
+        for cohort in validated(data)
+        for k in ([1] if len(data.classes) == 2 else range(len(data.classes)))
+        if (curve := _curve(data, cohort, k))
+    ]
     if not curves:
         return None
     return Block(
@@ -48,18 +43,23 @@ def roc_reader(data: ReportInput) -> Block | None:
     )
 
 
-def _curve(rows: Any, k: int) -> dict[str, Any] | None:
-    """Counts above each threshold, at most `MOST_POINTS` of them; None where the class or its rest is absent."""
-    kept = rows[rows["y_true"].notna()]
+def _curve(data: ReportInput, cohort: str, k: int) -> dict[str, Any]:
+    """Counts above each threshold, at most `MOST_POINTS` of them; empty where the class or its rest is absent."""
+    rows = data.headline_predictions(cohort)
+    kept = rows[rows["y_true"].notna()] if len(rows) else rows
+    if not len(kept):
+        return {}
     p, positive = kept[f"p_{k}"].to_numpy(float), kept["y_true"].to_numpy(int) == k
     if not 0 < positive.sum() < len(positive):
-        return None
+        return {}
     levels = np.unique(p)[::-1]
     hits = [int((positive & (p >= level)).sum()) for level in levels]
     wrong = [int((~positive & (p >= level)).sum()) for level in levels]
     chosen = np.unique(np.linspace(0, len(levels) - 1, min(len(levels), MOST_POINTS)).round().astype(int))
     points = [[round(float(levels[j]), 4), hits[j], wrong[j]] for j in chosen]
-    return {"cases": int(positive.sum()), "others": int((~positive).sum()), "points": points}
+    fixed = (data.headline_block(cohort) or {}).get("class", {}).get(str(k), {}).get("threshold")
+    sizes = {"cases": int(positive.sum()), "others": int((~positive).sum())}
+    return {**sizes, "fixed": fixed if known(fixed) else None, "points": points}
 
 
 def slice_viewer(data: ReportInput) -> Block | None:
