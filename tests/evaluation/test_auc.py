@@ -13,6 +13,7 @@ from scipy.stats import brunnermunzel
 from ovfrad.evaluation import auc
 from ovfrad.evaluation.compare import delong_test
 from ovfrad.evaluation.intervals import degrees_of_freedom, newcombe_interval, newcombe_variance
+from ovfrad.evaluation.roc import roc_points
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "evaluation"
 SAME = 1e-10  # both compute the same sums in double precision
@@ -110,7 +111,7 @@ def test_macro_auc_of_two_classes_is_the_class_auc() -> None:
 def test_roc_points_enclose_the_auc() -> None:
     rng = np.random.default_rng(4)
     y, score = rng.integers(2, size=70).astype(bool), rng.integers(9, size=70)
-    false, true, thresholds = auc.roc_points(y, score)
+    false, true, thresholds = roc_points(y, score)
     assert np.trapezoid(true, false) == pytest.approx(auc.auc(y, score))
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert np.isinf(thresholds[0])

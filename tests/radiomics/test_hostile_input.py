@@ -211,7 +211,7 @@ def test_aliases_that_stand_for_millions_of_items_are_shown_short(tmp_path):
 
 
 KERNEL = """
-from ovfrad.radiomics.compiled import compiled
+from ovfrad.evaluation.compiled import compiled
 
 @compiled
 def double(x):

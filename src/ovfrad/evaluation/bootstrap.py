@@ -1,8 +1,9 @@
 """Patient-level bootstrap: one matrix of resample counts, reused for every model, class and metric (F2).
 
 A resample draws as many patients as there are, with replacement; a row counts as often as its patient was drawn. A
-metric of a resample is then the same metric with these counts as weights, so all resamples are one matrix product.
-Layout everywhere: rows of the table x resamples, float32 (counts are small integers, so products stay exact).
+metric of a resample is then the same metric with these counts as weights: a sum over rows is one matrix product for
+all resamples, and an AUC is one pass over the sorted rows. Layout everywhere: rows of the table x resamples, float32
+(counts are small integers); sums of pairs are float64 and exact.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.floating]
 CHUNK_CELLS = 8_000_000
 """Largest number of cells (rows x resamples) held at once: 32 MB."""
-KERNEL_CELLS = 300_000
-"""Pairs of case and non-case up to which the AUC of all resamples is one matrix product; above it, sorted sums."""
 FEWEST_RESAMPLES = 100
 """Resamples in which a metric must exist for a percentile interval."""
 
 
 @lru_cache(maxsize=8)
+def _kept_counts(patients: int, resamples: int, seed: int) -> Counts:
+    return _counts(patients, resamples, seed)
+
+
 def _counts(patients: int, resamples: int, seed: int) -> Counts:
     """Return how often each patient is drawn in each resample, shape (patients, resamples)."""
+    from ovfrad.evaluation.bootstrap_kernels import drawn_counts
+
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(patients, size=(resamples, patients), dtype=np.int32)
-    drawn += np.arange(resamples, dtype=np.int32)[:, None] * np.int32(patients)
-    flat = np.bincount(drawn.ravel(), minlength=patients * resamples).reshape(resamples, patients)
-    result = np.ascontiguousarray(flat.T, dtype=np.float32)
+    result: Counts = drawn_counts(rng.integers(patients, size=(resamples, patients), dtype=np.int32), patients)
     result.setflags(write=False)
     return result
 
@@ -67,9 +69,10 @@ class Resamples:
         patients = int(self.codes.max()) + 1
         size = min(self.resamples, max(1, CHUNK_CELLS // len(self.codes)))
         identity = patients == len(self.codes) and bool((self.codes == np.arange(patients)).all())
+        draw = _kept_counts if size == self.resamples else _counts  # a matrix in pieces is too large to be kept
         for block, start in enumerate(range(0, self.resamples, size)):
             wanted = min(size, self.resamples - start)
-            counts = _counts(patients, wanted, self.seed + 1_000_003 * block)
+            counts = draw(patients, wanted, self.seed + 1_000_003 * block)
             yield counts if identity else counts[self.codes]
 
     def apply(self, statistic: Callable[[Counts], dict[str, Floats]]) -> dict[str, Floats]:
@@ -84,28 +87,36 @@ def ratio(numerator: NDArray[np.floating], denominator: NDArray[np.floating]) ->
     return np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, np.nan), where=bottom != 0)
 
 
-def kernel_wins(case_scores: Floats, other_scores: Floats, weights: Counts) -> Counts:
-    """Return, for each case, the weight of the non-cases it outranks (ties one half), shape (m, b)."""
-    difference = case_scores[:, None] - other_scores[None, :]
-    kernel = ((np.sign(difference) + 1) / 2).astype(weights.dtype)
-    wins: Counts = kernel @ weights
-    return wins
+def score_groups(scores: Floats, descending: bool = False) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the order of the scores, shape (n,), and where each group of equal ones starts in it, with n at the end.
 
-
-def _sorted_wins(cases: NDArray[np.bool_], scores: Floats, weights: Counts) -> NDArray[np.floating]:
-    """Return the weighted number of won pairs in each resample, shape (b,), by running sums in score order."""
-    order = np.argsort(scores, kind="stable")
+    >>> [part.tolist() for part in score_groups(np.array([0.3, 0.1, 0.3]))]
+    [[1, 0, 2], [0, 1, 3]]
+    """
+    order = np.argsort(-scores if descending else scores, kind="stable")
     ordered = scores[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sorted_weights = weights[order]
-    of_cases = sorted_weights * cases[order][:, None].astype(weights.dtype)
-    of_others = sorted_weights - of_cases
-    if len(starts) < len(scores):
-        of_cases = np.add.reduceat(of_cases, starts, axis=0)
-        of_others = np.add.reduceat(of_others, starts, axis=0)
-    below = np.cumsum(of_others, axis=0) - 0.5 * of_others
-    won: NDArray[np.floating] = np.einsum("nb,nb->b", of_cases, below, dtype=np.float64)
-    return won
+    return order, np.r_[starts, len(scores)]
+
+
+def won_pairs(
+    rows: NDArray[np.intp], cases: NDArray[np.bool_], scores: Floats, weights: Counts
+) -> tuple[Floats, Floats]:
+    """Return pairs of case and non-case that are won (ties one half) and all such pairs, in each resample, (b,).
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (N,)
+        Row of `weights` that each score belongs to.
+    cases : ndarray of bool, shape (N,)
+    scores : ndarray, shape (N,)
+    weights : ndarray, shape (n, b)
+    """
+    from ovfrad.evaluation import bootstrap_kernels
+
+    order, starts = score_groups(scores)
+    won, of_cases, of_others = bootstrap_kernels.won_pairs(rows[order], cases[order], starts, weights)
+    return won, of_cases * of_others
 
 
 def weighted_auc(cases: NDArray[np.bool_], scores: Floats, weights: Counts) -> Floats:
@@ -122,14 +133,37 @@ def weighted_auc(cases: NDArray[np.bool_], scores: Floats, weights: Counts) -> F
     -------
     ndarray, shape (b,)
     """
-    of_cases, of_others = weights[cases], weights[~cases]
-    pairs = of_cases.sum(axis=0, dtype=float) * of_others.sum(axis=0, dtype=float)
-    if of_cases.shape[0] * of_others.shape[0] <= KERNEL_CELLS:
-        wins = kernel_wins(scores[cases], scores[~cases], of_others)
-        won = np.einsum("mb,mb->b", of_cases, wins)
-    else:
-        won = _sorted_wins(cases, scores, weights)
-    return ratio(won, pairs)
+    return ratio(*won_pairs(np.arange(len(scores)), cases, np.asarray(scores, dtype=float), weights))
+
+
+def class_aucs(
+    y_true: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None = None, resamples: int = 1000, seed: int = 0
+) -> Floats:
+    """Return the one-vs-rest AUC of every class in every patient resample, shape (resamples, K).
+
+    Parameters
+    ----------
+    y_true : array-like of int, shape (n,)
+        Codes 0..K-1.
+    probabilities : array-like, shape (n, K)
+    patients : array-like, shape (n,), optional
+    resamples : int
+    seed : int
+
+    Returns
+    -------
+    ndarray
+        NaN where a resample lacks cases or non-cases.
+
+    Examples
+    --------
+    >>> class_aucs([0, 0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]], resamples=500).shape
+    (500, 2)
+    """
+    y, p = np.asarray(y_true, dtype=np.intp), np.asarray(probabilities, dtype=float)
+    drawn = Resamples.of(patients, len(y), resamples, seed)
+    columns = range(p.shape[1])
+    return drawn.apply(lambda w: {"auc": np.column_stack([weighted_auc(y == k, p[:, k], w) for k in columns])})["auc"]
 
 
 def percentile(

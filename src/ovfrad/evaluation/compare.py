@@ -14,14 +14,15 @@ from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from ovfrad.evaluation import auc
-from ovfrad.evaluation.bootstrap import Counts, Resamples, percentile, weighted_auc
-from ovfrad.evaluation.estimate import Estimate, quantile_of_normal
+from ovfrad.evaluation.auc import NO_VARIANCE
+from ovfrad.evaluation.bootstrap import CHUNK_CELLS, Counts, Resamples, percentile, weighted_auc
+from ovfrad.evaluation.estimate import Estimate, PValue, quantile_of_normal
 from ovfrad.evaluation.summary import nested
 from ovfrad.evaluation.tables import IDENTITY, Predictions, arrays
 
 Floats = NDArray[np.float64]
-NO_VARIANCE = 1e-14
-"""Standard errors below this are rounding: the two models rank the rows alike."""
+SAME_DIFFERENCE = 1e-12
+"""Differences of permuted AUCs closer than this are equal but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class PairedTest:
     difference : Estimate
     statistic : float or None
         z of the difference.
-    p : float or None
+    p : PValue or None
         Two-sided; None where no test exists, and then `difference.method` says why.
 
     Examples
@@ -45,11 +46,14 @@ class PairedTest:
 
     difference: Estimate
     statistic: float | None
-    p: float | None
+    p: PValue | None
 
     def __post_init__(self) -> None:
-        if self.p is not None and not 0 <= self.p <= 1:
-            raise ValueError(f"a p value lies between 0 and 1; got {self.p}.")
+        if self.p is None:
+            return
+        object.__setattr__(self, "p", PValue(self.p))
+        if self.difference.estimate is None:
+            raise ValueError("a p value needs the difference that it tests; got none.")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields of the difference and `statistic`, `p` as plain JSON values."""
@@ -93,12 +97,12 @@ def _z_test(difference: float, influence: Floats, codes: NDArray[np.intp], metho
     se = math.sqrt(float(auc.clustered_covariance(influence, codes)[0, 0]))
     if se < NO_VARIANCE:
         if abs(difference) < NO_VARIANCE:
-            return PairedTest(Estimate(0.0, None, None, f"{method}; the models rank alike", n, known), 0.0, 1.0)
+            return PairedTest(Estimate(0.0, None, None, f"{method}; the models rank alike", n, known), 0.0, PValue(1))
         reason = f"{method}; no test: the difference has no variance"
         return PairedTest(Estimate(difference, None, None, reason, n, known), None, None)
     z, half = difference / se, quantile_of_normal(level) * se
     low, high = max(-1.0, difference - half), min(1.0, difference + half)
-    p = min(1.0, 2 * float(ndtr(-abs(z))))
+    p = PValue(min(1.0, 2 * float(ndtr(-abs(z)))))
     return PairedTest(Estimate(difference, low, high, method, n, known), float(z), p)
 
 
@@ -124,18 +128,18 @@ def macro_test(
     return _z_test(float(a.mean() - b.mean()), influence, codes, "joint z, cluster-robust influence", level)
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
+def holm(p_values: Sequence[float | None]) -> list[PValue | None]:
     """Return Holm's (1979) adjusted p values of one family; None (no test) stays None and does not count.
 
     >>> holm([0.01, 0.04, 0.03, None])
     [0.03, 0.06, 0.06, None]
     """
-    known = [(p, i) for i, p in enumerate(p_values) if p is not None]
-    result: list[float | None] = [None] * len(p_values)
+    known = [(PValue(p), i) for i, p in enumerate(p_values) if p is not None]
+    result: list[PValue | None] = [None] * len(p_values)
     highest = 0.0
     for rank, (p, i) in enumerate(sorted(known)):
         highest = max(highest, min(1.0, (len(known) - rank) * p))
-        result[i] = highest
+        result[i] = PValue(highest)
     return result
 
 
@@ -165,13 +169,13 @@ def _bootstrap(a: Predictions, b: Predictions, resamples: int, seed: int) -> dic
     return Resamples(a.patients, resamples, seed).apply(differences)
 
 
-def bootstrap_p(values: Floats) -> float | None:
+def bootstrap_p(values: Floats) -> PValue | None:
     """Return the two-sided p of a resampled difference: twice the smaller tail, each with one more; at most 1."""
     known = values[np.isfinite(values)]
     if not len(known):
         return None
     tail = min((known <= 0).sum(), (known >= 0).sum())
-    return float(min(1.0, 2 * (tail + 1) / (len(known) + 1)))
+    return PValue(min(1.0, 2 * (tail + 1) / (len(known) + 1)))
 
 
 def permutation_p(
@@ -181,26 +185,50 @@ def permutation_p(
     patients: ArrayLike | None = None,
     permutations: int = 1000,
     seed: int = 0,
-) -> float | None:
+) -> PValue | None:
     """Return the paired permutation p of two macro AUCs: the models' ranks are swapped, patient by patient.
 
-    Scores become ranks per model and class first, so that models on other scales are exchangeable.
+    Scores become ranks per model and class first, so that models on other scales are exchangeable. With z = -1 for a
+    patient whose models are swapped and +1 for the others, the difference of the two mixed AUCs is linear in z: the
+    quadratic terms of the pairs cancel, and a row's coefficient is the difference of its two placements among the rows
+    of both models. All permutations are then one matrix product.
+
+    Parameters
+    ----------
+    y_true : array-like of int, shape (n,)
+    first, second : array-like, shape (n, K)
+    patients : array-like, shape (n,), optional
+    permutations : int
+    seed : int
+
+    Returns
+    -------
+    PValue or None
+        The observed difference counts as one permutation; None where a class is absent.
     """
     y, one, two = np.asarray(y_true, dtype=np.intp), np.asarray(first, float), np.asarray(second, float)
     if auc.absent_classes(y, one.shape[1]):
         return None
     codes = auc.patient_codes(patients, len(y))
-    rng = np.random.default_rng(seed)
-    swap = rng.integers(2, size=(permutations + 1, int(codes.max()) + 1)).astype(bool)[:, codes]
-    swap[0] = False  # the observed difference is the first
-    total = np.zeros(permutations + 1)
-    for k in range(one.shape[1]):
-        a, b, cases = rankdata(one[:, k]), rankdata(two[:, k]), y == k
-        for start in range(0, permutations + 1, 250):
-            rows = swap[start : start + 250]
-            of_a, of_b = (auc.placements(cases, np.where(rows, *pair))[0] for pair in ((b, a), (a, b)))
-            total[start : start + 250] += of_a - of_b
-    return float((np.abs(total) >= abs(total[0]) - NO_VARIANCE).mean())
+    rows = sum(_swap_effects(y == k, one[:, k], two[:, k]) for k in range(one.shape[1]))
+    effects = np.bincount(codes, weights=rows)
+    rng, size, at_least = np.random.default_rng(seed), max(1, CHUNK_CELLS // len(effects)), 1
+    limit = abs(effects.sum()) - SAME_DIFFERENCE
+    for start in range(0, permutations, size):
+        signs = 2 * rng.integers(2, size=(min(size, permutations - start), len(effects)), dtype=np.int8) - 1
+        at_least += int((np.abs(signs @ effects) >= limit).sum())
+    return PValue(at_least / (permutations + 1))
+
+
+def _swap_effects(cases: NDArray[np.bool_], first: Floats, second: Floats) -> Floats:
+    """Return the coefficient of each row in the difference of AUCs under swaps, shape (n,); they add up to it."""
+    ranks = np.r_[rankdata(first), rankdata(second)]
+    _, of_cases, of_others = auc.placements(np.r_[cases, cases], ranks)
+    m, others = int(cases.sum()), int((~cases).sum())
+    result = np.empty(len(cases))
+    result[cases] = (of_cases[0, :m] - of_cases[0, m:]) / m
+    result[~cases] = (of_others[0, :others] - of_others[0, others:]) / others
+    return result
 
 
 def compare(

@@ -1,13 +1,34 @@
-"""One number with its interval, its method and the number of cases it rests on."""
+"""What may be printed: a number with its interval, method and number of cases, and a p value. Else: not built."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 ROUNDING = 1e-9
 """How far an estimate may lie outside its own interval through floating-point rounding alone."""
+
+
+class PValue(float):
+    """A p value: a float that cannot lie outside 0 to 1.
+
+    >>> PValue(0.04)
+    0.04
+    >>> PValue(2.34)
+    Traceback (most recent call last):
+    ValueError: a p value lies between 0 and 1; got 2.34.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: float) -> PValue:
+        """Return `value` as a p value; ValueError for what is none, NaN included."""
+        number = float(value)
+        if not 0 <= number <= 1:
+            raise ValueError(f"a p value lies between 0 and 1; got {number:g}.")
+        return super().__new__(cls, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,12 @@ class Estimate:
     def has_interval(self) -> bool:
         """Whether there are limits."""
         return self.low is not None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Estimate:
+        """Return the estimate that `as_dict` wrote; ValueError where its numbers contradict each other."""
+        estimate, low, high, n, patients = map(values.get, ("estimate", "low", "high", "n", "n_patients"))
+        return cls(estimate, low, high, str(values.get("method", "")), n or 0, patients)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values: `estimate, low, high, method, n, n_patients`; None, never NaN."""

@@ -56,9 +56,7 @@ def newcombe_variance(value: float, cases: int, others: int) -> float:
     return value * (1 - value) * spread / (cases * others)
 
 
-def newcombe_interval(
-    value: float, cases: int, others: int, level: float = 0.95, design_effect: float = 1.0
-) -> tuple[float, float]:
+def newcombe_interval(value: float, cases: int, others: int, level: float = 0.95) -> tuple[float, float]:
     """Return Newcombe's method 5 interval: every AUC whose distance from `value` is within z standard errors.
 
     The standard error is that of the candidate, not of the estimate, so the interval exists for an AUC of 0 or 1.
@@ -66,7 +64,7 @@ def newcombe_interval(
     >>> [round(v, 3) for v in newcombe_interval(1.0, 5, 46)]
     [0.788, 1.0]
     """
-    z2 = quantile_of_normal(level) ** 2 * design_effect
+    z2 = quantile_of_normal(level) ** 2
 
     def excess(candidate: float) -> float:
         return (candidate - value) ** 2 - z2 * newcombe_variance(candidate, cases, others)

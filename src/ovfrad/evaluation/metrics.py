@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ovfrad.evaluation.auc import pooled
-from ovfrad.evaluation.bootstrap import KERNEL_CELLS, Counts, kernel_wins, ratio, weighted_auc
+from ovfrad.evaluation.bootstrap import Counts, ratio, won_pairs
 from ovfrad.evaluation.tables import Predictions
 
 Floats = NDArray[np.float64]
@@ -99,33 +99,24 @@ def row_log_loss(y: NDArray[np.intp], p: Floats) -> Floats:
 
 def ranking_metrics(data: Predictions, weights: Counts) -> dict[str, Floats]:
     """Return class, macro, micro and Hand-Till AUC, each of shape (b,); NaN where a class is absent."""
-    y, p, classes = data.y, data.p, data.classes
-    by_class = [_class_pairs(y, p[:, k], k, classes, weights) for k in range(classes)]
-    result = {f"class_auc.{k}": by_class[k][0] for k in range(classes)}
-    result["macro_auc"] = np.mean([by_class[k][0] for k in range(classes)], axis=0)
-    result["hand_till"] = np.mean([by_class[k][1] for k in range(classes)], axis=0)
-    cases, scores = pooled(y, p)
-    result["micro_auc"] = weighted_auc(cases, scores, np.concatenate([weights] * classes))
+    classes = range(data.classes)
+    by_class = [_class_pairs(data, k, weights) for k in classes]
+    result = {f"class_auc.{k}": by_class[k][0] for k in classes}
+    result["macro_auc"] = np.mean([by_class[k][0] for k in classes], axis=0)
+    result["hand_till"] = np.mean([by_class[k][1] for k in classes], axis=0)
+    cases, scores = pooled(data.y, data.p)
+    result["micro_auc"] = ratio(*won_pairs(np.tile(np.arange(data.n), data.classes), cases, scores, weights))
     return result
 
 
-def _class_pairs(y: NDArray[np.intp], score: Floats, k: int, classes: int, weights: Counts) -> tuple[Floats, Floats]:
+def _class_pairs(data: Predictions, k: int, weights: Counts) -> tuple[Floats, Floats]:
     """Return the AUC of class k against the rest and its mean AUC against each other class, each of shape (b,)."""
-    cases, others = y == k, [j for j in range(classes) if j != k]
-    of_cases = weights[cases]
-    total = of_cases.sum(axis=0, dtype=float)
     won, pairs, each = np.zeros(weights.shape[1]), np.zeros(weights.shape[1]), []
-    for j in others:
-        rival = y == j
-        if of_cases.shape[0] * int(rival.sum()) <= KERNEL_CELLS:
-            wins = np.einsum("mb,mb->b", of_cases, kernel_wins(score[cases], score[rival], weights[rival])).astype(
-                float
-            )
-            these = total * weights[rival].sum(axis=0, dtype=float)
-        else:
-            rows = cases | rival
-            these = total * weights[rival].sum(axis=0, dtype=float)
-            wins = np.nan_to_num(weighted_auc(cases[rows], score[rows], weights[rows])) * these
+    for j in range(data.classes):
+        if j == k:
+            continue
+        rows = np.flatnonzero((data.y == k) | (data.y == j))
+        wins, these = won_pairs(rows, data.y[rows] == k, data.p[rows, k], weights)
         won, pairs = won + wins, pairs + these
         each.append(ratio(wins, these))
     return ratio(won, pairs), np.mean(each, axis=0)

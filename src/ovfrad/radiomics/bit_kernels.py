@@ -13,7 +13,7 @@ from llvmlite import ir  # type: ignore[import-untyped]  # a part of numba
 from numba import types
 from numba.extending import intrinsic
 
-from ovfrad.radiomics.compiled import compiled
+from ovfrad.evaluation.compiled import compiled
 
 LANES = 64
 """Voxels in a word."""

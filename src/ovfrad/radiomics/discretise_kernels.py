@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ovfrad.evaluation.compiled import compiled
 from ovfrad.radiomics.bit_kernels import largest
-from ovfrad.radiomics.compiled import compiled
 
 
 @compiled(error_model="numpy")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ovfrad.radiomics.compiled import compiled
+from ovfrad.evaluation.compiled import compiled
 
 LOG2 = np.concatenate((np.zeros(1), np.log2(np.arange(1, 4096))))
 

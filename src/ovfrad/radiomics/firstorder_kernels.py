@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovfrad.radiomics.compiled import compiled
+from ovfrad.evaluation.compiled import compiled
 
 
 @compiled(fastmath={"reassoc", "contract", "nsz"})

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ovfrad.radiomics.compiled import compiled
+from ovfrad.evaluation.compiled import compiled
 from ovfrad.radiomics.entropy_kernels import log2
 
 VECTOR: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}

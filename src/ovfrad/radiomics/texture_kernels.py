@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ovfrad.evaluation.compiled import compiled
 from ovfrad.radiomics.bit_kernels import count_bits, equal_bits, inside_bits, largest, list_bits, pack
-from ovfrad.radiomics.compiled import compiled
 
 CHUNK = 1024
 """Positions compared at a time by `neighbourhoods`: their sums stay in the fastest cache."""

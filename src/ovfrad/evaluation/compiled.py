@@ -1,7 +1,8 @@
-"""The `njit` of all kernels: compiled on the first call, kept on disk where that is possible.
+"""The `njit` of all kernels of the package: compiled on the first call, kept on disk where that is possible.
 
 Only modules named `*_kernels` import this one, and they are imported by the function that runs them, so that
-`import ovfrad.radiomics` neither loads numba nor compiles anything.
+`import ovfrad.radiomics` neither loads numba nor compiles anything. It stands here because every other part may
+import `evaluation`, which imports none of them.
 """
 
 from __future__ import annotations
