@@ -14,6 +14,8 @@ from ovfrad.selection.shrinkage import shrink
 
 R_TOLERANCE = 1e-3  # the published files stop R's empirical Bayes iteration at a relative change of 1e-4
 R_CLOSED_FORM = 1e-9  # without that iteration both are closed formulas
+R_CONVERGED = 1e-6  # sva's iteration run to a relative change of 1e-14 (combat_sva.R)
+REFERENCE = Path(__file__).parents[1] / "reference" / "selection"
 BATCH = np.repeat(["one", "two"], 5)
 COVARIATE = pd.DataFrame({"disease": [1, 0] * 5})
 
@@ -46,6 +48,30 @@ def test_equals_r_for_every_option_set(options: str, shared: Path) -> None:
     found = combat.fit(X, **rows).transform(X, **rows)
     iterated = "parametric" in parts and "noeb" not in parts and "meanonly" not in parts
     np.testing.assert_allclose(found, expected, rtol=0, atol=R_TOLERANCE if iterated else R_CLOSED_FORM)
+
+
+def _of_sva() -> list[tuple[str, bool, bool, str]]:
+    keys = ["prior", "adjusted", "mean_only", "reference"]
+    table = pd.read_csv(REFERENCE / "combat_sva.csv", usecols=keys, keep_default_na=False)
+    return [tuple(row) for row in table.drop_duplicates().to_numpy()]
+
+
+@pytest.mark.parametrize(("prior", "adjusted", "mean_only", "reference"), _of_sva())
+def test_equals_sva_run_to_convergence(prior: str, adjusted: bool, mean_only: bool, reference: str) -> None:
+    """Three batches of 7 to 9 rows, a number and a category as covariates, 20 features."""
+    data = pd.read_csv(REFERENCE / "combat_sva_data.csv")
+    X, covariates = data.filter(regex=r"^f\d"), data[["age", "female"]] if adjusted else None
+    combat = ComBat(parametric=prior == "parametric", mean_only=mean_only, reference=reference or None)
+    found = combat.fit(X, batch=data["batch"], covariates=covariates).transform(
+        X, batch=data["batch"], covariates=covariates
+    )
+    table = pd.read_csv(REFERENCE / "combat_sva.csv", keep_default_na=False)
+    own = table.query("prior == @prior and adjusted == @adjusted and mean_only == @mean_only and reference == @reference")
+    np.testing.assert_allclose(found, own[X.columns].astype(float), rtol=0, atol=R_CONVERGED)
+
+
+def test_sva_covers_every_option_set_once() -> None:
+    assert len(_of_sva()) == 16
 
 
 def test_trained_with_a_covariate_and_applied_without_it(shared: Path) -> None:
