@@ -97,14 +97,14 @@ def test_grid_point_has_the_least_inner_log_loss_and_ties_go_to_the_simpler(
     fitted = fit_models(make_rows(), small("LR", recalibrate=False))
     table = fitted.inner.query("model == 'LR'")
     assert fitted.models["LR"].inner_loss == pytest.approx(log_loss(table["y_true"].to_numpy(), table[P].to_numpy()))
-    for C in (0.03, 0.3, 3.0):
+    for C in (0.01, 0.1, 1.0, 10.0):
         point = ({"C": C},)
         monkeypatch.setattr(procedure, "make", lambda *a, p=point: (fitting.clone(fitted.models["LR"].estimator), p))
         alone = fit_models(make_rows(), small("LR", recalibrate=False), inner=True)
         assert alone.models["LR"].inner_loss >= fitted.models["LR"].inner_loss - 1e-9
     monkeypatch.undo()
     monkeypatch.setattr(fitting, "log_loss", lambda codes, proba: 1.0)
-    assert fit_models(make_rows(), small("LR")).models["LR"].point == {"C": 0.03}
+    assert fit_models(make_rows(), small("LR")).models["LR"].point == {"C": 0.01}
 
 
 def test_best_of_nine_is_chosen_on_training_rows_alone(outcome: engine.Outcome) -> None:
@@ -149,9 +149,9 @@ def test_any_number_of_classes_ordered_or_not(make_rows: Make, small: Small, K: 
     assert (no_score in fitted.notes) == (K > 2 and not ordered)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_all_nine_run_under_both_weightings(make_rows: Make, small: Small, weighted: bool) -> None:
-    fitted = fit_models(make_rows(), small(*NINE, class_weights=weighted))
+@pytest.mark.parametrize("balance", [{}, {"class_weights": True}, {"smote": True}])
+def test_all_nine_run_however_classes_are_balanced(make_rows: Make, small: Small, balance: dict[str, bool]) -> None:
+    fitted = fit_models(make_rows(), small(*NINE, **balance))
     assert fitted.best_of_nine in NINE
     for name in NINE:
         p = fitted.proba(make_rows(n=30, seed=5), name)

@@ -66,7 +66,9 @@ def test_equals_sva_run_to_convergence(prior: str, adjusted: bool, mean_only: bo
         X, batch=data["batch"], covariates=covariates
     )
     table = pd.read_csv(REFERENCE / "combat_sva.csv", keep_default_na=False)
-    own = table.query("prior == @prior and adjusted == @adjusted and mean_only == @mean_only and reference == @reference")
+    own = table.query(
+        "prior == @prior and adjusted == @adjusted and mean_only == @mean_only and reference == @reference"
+    )
     np.testing.assert_allclose(found, own[X.columns].astype(float), rtol=0, atol=R_CONVERGED)
 
 

@@ -292,3 +292,32 @@ def test_times_of_a_feature_table_are_no_features(tmp_path: Path) -> None:
     study = load(tmp_path / "study.yaml")
     assert study.features is not None
     assert list(study.features.columns) == ["volume"]
+
+
+def test_empty_cells_of_features_are_refused_or_counted_in_a_warning(tmp_path: Path) -> None:
+    rows = [
+        {"patient_id": f"{k:03d}", "astlof_class": k % 3, "f0": 0.5 * k, "f1": "" if k in (3, 7) else k}
+        for k in range(30)
+    ]
+    pd.DataFrame([*rows]).to_csv(tmp_path / "table.csv", index=False)
+    path = tmp_path / "study.yaml"
+    path.write_text("features: table.csv\n")
+    assert refusal(path) == (
+        "E_FEATURE_CELL table.csv:5: feature 'f1' is empty; fill it, drop the row, or list a column of text in "
+        "`further_columns`; selection.missing: impute takes the median"
+    )
+    path.write_text("features: table.csv\nselection: {missing: impute}\n")
+    with pytest.warns(InputWarning, match=r"W_FEATURE_GAPS table.csv: .* 1 of 2 .* in 'f1' \(2 of 30\)"):
+        features = load(path).features
+    assert features is not None
+    assert features["f1"].isna().sum() == 2
+
+
+@pytest.mark.parametrize("cell", ["inf", "-inf", "1e40", "high", "1,5"])
+def test_no_other_cell_is_filled(tmp_path: Path, cell: str) -> None:
+    rows = [{"patient_id": f"{k:03d}", "astlof_class": k % 3, "f0": cell if k == 4 else k} for k in range(30)]
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "study.yaml").write_text("features: table.csv\nselection: {missing: impute}\n")
+    assert refusal(tmp_path / "study.yaml").startswith(
+        f"E_FEATURE_CELL table.csv:6: feature 'f0' is {cell!r}, no number"
+    )

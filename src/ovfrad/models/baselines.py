@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from ovfrad.models.classifiers import align
 from ovfrad.models.dense import DenseLogistic
+from ovfrad.models.estimators import align
 from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows, prediction_table
 
@@ -98,7 +98,7 @@ class FittedBaselines:
         """Return the predictions of all baselines as a prediction table; a row they cannot see is an error."""
         procedure, parts = self.procedure, []
         for name, (columns, model) in self.models.items():
-            frame, why = seen(name, rows.for_arm(procedure.arm))
+            frame, why = seen(name, rows.for_arm(procedure.arm), procedure.selection.missing == "impute")
             if frame is None:
                 raise ValueError(f"baseline {name}: {why}, though the training rows had them.")
             X = columns.apply(frame) if columns is not None else frame.to_numpy()
@@ -108,8 +108,8 @@ class FittedBaselines:
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def seen(name: str, rows: Rows) -> tuple[pd.DataFrame | None, str]:
-    """Return the columns that a baseline sees, or None and the reason why it is absent."""
+def seen(name: str, rows: Rows, impute: bool = False) -> tuple[pd.DataFrame | None, str]:
+    """Return the columns that a baseline sees, or None and the reason why it is absent; with `impute` gaps are none."""
     frame: pd.DataFrame | None
     if name in SINGLE:
         there = [column for column in SINGLE[name] if column in rows.X.columns]
@@ -122,18 +122,21 @@ def seen(name: str, rows: Rows) -> tuple[pd.DataFrame | None, str]:
         frame, why = (rows.clinical if given else None), "no clinical columns are given"
     else:
         frame, why = rows.X, ""
-    if frame is not None and name != "clinical" and frame.isna().any(axis=None):
+    if frame is not None and name != "clinical" and not (impute and name != "center") and frame.isna().any(axis=None):
         gaps = frame.isna().sum()
         return None, f"column {gaps.idxmax()} has {int(gaps.max())} gaps"
     return frame, why
 
 
-def available(cohorts: list[Rows]) -> tuple[list[str], dict[str, str]]:
-    """Return the baselines whose columns exist, without gaps, in every cohort, and why the others are absent."""
+def available(cohorts: list[Rows], impute: bool = False) -> tuple[list[str], dict[str, str]]:
+    """Return the baselines whose columns exist in every cohort, and why the others are absent.
+
+    Features without gaps, unless these are filled (`impute`) with the medians of the training rows.
+    """
     absent: dict[str, str] = {}
     for name in BASELINES:
         for rows in cohorts:
-            frame, why = seen(name, rows)
+            frame, why = seen(name, rows, impute)
             if frame is None:
                 absent.setdefault(name, why)
     centers = cohorts[0].center
@@ -144,20 +147,21 @@ def available(cohorts: list[Rows]) -> tuple[list[str], dict[str, str]]:
 
 def fit_baselines(rows: Rows, procedure: Procedure, names: list[str], absent: dict[str, str]) -> FittedBaselines:
     """Fit baselines to training rows; they see raw columns, nothing of the learned chain."""
-    rows = rows.for_arm(procedure.arm)
+    rows, impute = rows.for_arm(procedure.arm), procedure.selection.missing == "impute"
     models: dict[str, tuple[Table | None, BaseEstimator]] = {}
     for name in names:
-        frame, _ = seen(name, rows)
+        frame, _ = seen(name, rows, impute)
         if frame is None:
             continue
+        columns = Table.learn(frame) if impute or name not in ("L2_all", "RF_all") else None
+        X = frame.to_numpy() if columns is None else columns.apply(frame)
         if name == "L2_all":
             model = DenseLogistic(folds=procedure.models.inner_folds, random_state=procedure.random_state)
-            models[name] = None, model.fit(frame.to_numpy(), rows.codes, rows.groups)
+            models[name] = columns, model.fit(X, rows.codes, rows.groups)
         elif name == "RF_all":
             forest = RandomForestClassifier(TREES, min_samples_leaf=2, random_state=procedure.random_state, n_jobs=1)
-            models[name] = None, forest.fit(frame.to_numpy(), rows.codes)
+            models[name] = columns, forest.fit(X, rows.codes)
         else:
-            columns = Table.learn(frame)
             few = LogisticRegression(C=STEADY_C, max_iter=1000)
-            models[name] = columns, few.fit(columns.apply(frame), rows.codes)
+            models[name] = columns, few.fit(X, rows.codes)
     return FittedBaselines(procedure, models, absent)

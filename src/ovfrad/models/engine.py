@@ -86,7 +86,8 @@ def run(
     """
     rows = rows.for_arm(procedure.arm)
     others = {name: part.for_arm(procedure.arm) for name, part in (cohorts or {}).items()}
-    names, absent = available([rows, *others.values()]) if procedure.models.baselines else ([], {})
+    impute = procedure.selection.missing == "impute"
+    names, absent = available([rows, *others.values()], impute) if procedure.models.baselines else ([], {})
     procedure = affordable(rows, procedure)
     folds = _outer(rows, procedure)
     tasks = [
@@ -132,7 +133,8 @@ def nested(
     `folds`: numbers of the outer folds to do; default: all.
     """
     rows, procedure = rows.for_arm(procedure.arm), affordable(rows, procedure)
-    names, absent = available([rows]) if baselines and procedure.models.baselines else ([], {})
+    impute = procedure.selection.missing == "impute"
+    names, absent = available([rows], impute) if baselines and procedure.models.baselines else ([], {})
     tasks = [
         _Task(rows, procedure, names, absent, f, fold, _slot(store, rows, procedure, names, f))
         for f, fold in enumerate(_outer(rows, procedure))

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from ovfrad.evaluation.calibration import Recalibration
-from ovfrad.models.classifiers import align
+from ovfrad.models.estimators import align
 from ovfrad.models.procedure import BEST, Procedure
 from ovfrad.models.rows import Rows, prediction_table
 from ovfrad.selection import FusedFeatures

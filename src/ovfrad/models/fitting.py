@@ -16,7 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ovfrad.evaluation.calibration import Recalibration
 from ovfrad.models.auto import AutoModel
-from ovfrad.models.classifiers import fit_quietly, unconverged
+from ovfrad.models.estimators import fit_quietly, unconverged
 from ovfrad.models.fitted import VIEW, Fitted, FittedModel, Views, raw_proba, tables
 from ovfrad.models.folds import patient_folds
 from ovfrad.models.procedure import Procedure, needs_inner

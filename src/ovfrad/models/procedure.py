@@ -90,7 +90,7 @@ class Procedure:
             return SparseScore(random_state=self.random_state), ({},)
         if name == "rad_score":
             return ScoreModel(self.ordered), ({},)
-        return make(name, self.models.class_weights, self.random_state)
+        return make(name, self.models.balance, self.random_state)
 
     def describe(self) -> str:
         """Return all settings as JSON, for content hashes."""

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from ovfrad.study.settings import Harmonisation, Selection
 
 
+_OF_COMBAT = ("parametric", "empirical_bayes", "mean_only", "reference", "unseen")
 _OF_SELECTION = (
-    "icc_min", "icc_bound", "spearman_max", "spearman_rule", "lasso_kind", "lasso_rule", "prune_above",
+    "missing", "icc_min", "icc_bound", "spearman_max", "spearman_rule", "lasso_kind", "lasso_rule", "prune_above",
     "pca_variance", "pca_max",
 )  # fmt: skip
 
@@ -43,8 +44,10 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         arms are left out. All columns that are not deep are radiomics.
     harmonise : bool
         False: no ComBat, whatever `batch` says.
-    parametric, reference, unseen
+    parametric, empirical_bayes, mean_only, reference, unseen
         As in `ComBat`.
+    missing : {"refuse", "impute"}
+        Missing values: refused, or filled with the median of the training rows (0 where these have none).
     icc_min, icc_bound
         As in `IccFilter`.
     spearman_max, spearman_rule
@@ -65,6 +68,8 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
     combat_, icc_, spearman_, lasso_, prune_, pca_, fusion_
         The fitted steps; None for a step without input (no radiomics left, no deep columns, no pruning, no second
         LASSO).
+    medians_ : dict of str to float
+        What fills gaps; empty where these are refused.
     fused_ : list of str
         Columns of `transform`; may be empty.
     rad_score_ : RadScore or None
@@ -88,8 +93,11 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         arm: str | None = None,
         harmonise: bool = True,
         parametric: bool = True,
+        empirical_bayes: bool = True,
+        mean_only: bool = False,
         reference: str | None = "largest",
         unseen: str = "none",
+        missing: str = "refuse",
         icc_min: float = 0.8,
         icc_bound: str = "estimate",
         spearman_max: float = 0.9,
@@ -105,8 +113,11 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         self.arm = arm
         self.harmonise = harmonise
         self.parametric = parametric
+        self.empirical_bayes = empirical_bayes
+        self.mean_only = mean_only
         self.reference = reference
         self.unseen = unseen
+        self.missing = missing
         self.icc_min = icc_min
         self.icc_bound = icc_bound
         self.spearman_max = spearman_max
@@ -132,8 +143,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         return cls(
             arm=arm,
             harmonise=harmonisation.batch != "none",
-            parametric=harmonisation.parametric,
-            unseen=harmonisation.unseen,
+            **{name: getattr(harmonisation, name) for name in _OF_COMBAT},
             **{name: getattr(selection, name) for name in _OF_SELECTION},
             ordered=ordered,
             random_state=random_state,
@@ -171,6 +181,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         patients = None if groups is None else np.asarray(aligned(groups, X, "groups"))
         batch = np.asarray(aligned(batch, X, "batch"), dtype=object) if self.harmonise and batch is not None else None
         self._learn_columns(X)
+        X = self._whole(X)
         harmonised = self._fit_harmonised(X, batch, covariates, reader2)
         learn = self._learner(X, codes, patients, survival)
         chosen = self._fit_radiomics(harmonised, learn)
@@ -190,7 +201,15 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
             self.radiomics_, self.deep_ = sorted(self.radiomics_), sorted(self.deep_)
         self.feature_names_in_ = np.array([*self.radiomics_, *self.deep_], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
-        require_finite(X[[*self.radiomics_, *self.deep_]], "features")
+        known = X[list(self.feature_names_in_)]
+        self.medians_: dict[str, float] = known.median().fillna(0.0).to_dict() if self.missing == "impute" else {}
+
+    def _whole(self, X: pd.DataFrame, where: str = "features") -> pd.DataFrame:
+        """Columns in use without gaps, filled where the settings say so and refused otherwise."""
+        used = X[[name for name in self.feature_names_in_ if name in X.columns]]
+        used = used.fillna(self.medians_) if self.medians_ else used
+        require_finite(used, where)
+        return used
 
     def _fit_harmonised(
         self, X: pd.DataFrame, batch: Any, covariates: pd.DataFrame | None, reader2: pd.DataFrame | None
@@ -199,7 +218,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         self.combat_ = self.icc_ = None
         if not self.radiomics_:
             return pd.DataFrame(index=X.index)
-        combat = ComBat(parametric=self.parametric, reference=self.reference, unseen=self.unseen)
+        combat = ComBat(**{name: getattr(self, name) for name in _OF_COMBAT})
         radiomics = X[self.radiomics_]
         self.combat_ = combat.fit(radiomics, batch=batch, covariates=covariates)
         harmonised = self.combat_.transform(radiomics, batch=batch, covariates=covariates)
@@ -214,6 +233,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         if reader2 is None or self.combat_ is None:
             return None
         at, second = second_reader(X, reader2, self.radiomics_)
+        second = self._whole(second, "second reader")
         if not len(at):
             return second
         kept = None if covariates is None else pd.DataFrame(aligned(covariates, X, "covariates")).iloc[at]
@@ -279,7 +299,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         if absent:
             fault = f"{len(absent)} of {self.n_features_in_} features are absent, the first {absent[0]!r}"
             raise InputError("E_FEATURES_ABSENT", "features", fault, "extract them with the settings of the study")
-        require_finite(X[list(self.feature_names_in_)], "features")
+        X = self._whole(X)
         parts = [pd.DataFrame(index=X.index)]
         if self.combat_ is not None and self.icc_ is not None:
             stated = batch if self.harmonise else None

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ovfrad.astlof import AstlofScore, bone_density_points, class_of_total, label_of
-from ovfrad.errors import InputError
+from ovfrad.errors import InputError, warn
 from ovfrad.study.settings import StudySettings
 from ovfrad.study.table import COLUMNS, check_columns, read_text_table, typed
 
@@ -50,7 +50,9 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     if absent or not wanted:
         fault = f"feature column {absent[0]!r} is absent" if absent else "holds no feature column"
         raise InputError("E_COLUMN_MISSING", path, fault, "name the columns as the table does")
-    numbers = {name: _feature(table[name], path) for name in wanted}
+    impute = settings.selection.missing == "impute"
+    numbers = {name: _feature(table[name], path, impute) for name in wanted}
+    _tell_gaps(numbers, len(table), path)
     known = [c for c in table.columns if c in aside]
     cases = _indexed(typed(table[known], path), path, settings)
     features = pd.DataFrame(numbers).set_axis(cases.index)
@@ -63,13 +65,29 @@ def _cell_words(cell: object) -> str:
     return f"{cell!r}, no number" + (" (a decimal comma?)" if "," in str(cell) else " that can be used")
 
 
-def _feature(column: pd.Series, path: Path) -> np.ndarray:
+def _tell_gaps(numbers: dict[str, np.ndarray], n_rows: int, path: Path) -> None:
+    """Warn of columns with gaps, which reach here only where the study file allows them."""
+    gaps = {name: int(np.isnan(values).sum()) for name, values in numbers.items()}
+    worst = max(gaps, key=lambda name: gaps[name])
+    if gaps[worst]:
+        columns = sum(count > 0 for count in gaps.values())
+        fault = (
+            f"empty cells in {columns} of {len(gaps)} feature columns, most in {worst!r} ({gaps[worst]} of {n_rows})"
+        )
+        warn("W_FEATURE_GAPS", path, fault, "each takes the median of its column in the training rows of the fold")
+
+
+def _feature(column: pd.Series, path: Path, impute: bool = False) -> np.ndarray:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
     usable = np.isfinite(numbers) & (np.abs(numbers) < LARGEST)
+    if impute and usable.any():
+        usable |= column.isna().to_numpy()
     if not usable.all():
         at = int(np.argmin(usable))
         where, fault = f"{path.name}:{column.index[at]}", f"feature {column.name!r} is {_cell_words(column.iloc[at])}"
         remedy = "fill it, drop the row, or list a column of text in `further_columns`"
+        if column.iloc[at] is None and not impute:
+            remedy += "; selection.missing: impute takes the median"
         raise InputError("E_FEATURE_CELL", where, fault, remedy)
     return numbers
 

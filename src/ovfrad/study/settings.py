@@ -125,12 +125,20 @@ class Harmonisation(Section):
     batch: Literal["auto", "scanner", "center", "none"] = Field("auto", description="auto: scanner, else center")
     covariates: tuple[Literal["age", "sex"], ...] = Field((), description="kept by ComBat; the outcome never")
     unseen: Literal["none", "adapt"] = Field("none", description="batch absent in training: leave, or adapt unlabelled")
+    reference: str | None = Field(
+        "largest", min_length=1, description="batch that stays as it is; largest: of training; null: the grand mean"
+    )
     parametric: bool = Field(True, description="parametric priors")
+    empirical_bayes: bool = Field(True, description="shrink each batch's effects towards their mean over all features")
+    mean_only: bool = Field(False, description="correct the location and leave the scale")
 
 
 class Selection(Section):
     """`selection:` ICC, Spearman, LASSO, PCA, fusion (E2 to E8)."""
 
+    missing: Literal["refuse", "impute"] = Field(
+        "refuse", description="empty cells of a feature table: refused, or the median of the fold's training rows"
+    )
     icc_min: float = Field(0.8, ge=0, le=1, description="least ICC(2,1) between readers")
     one_reader: Literal["perturb", "off"] = Field(
         "perturb", description="without a second reader: seeded perturbations"
@@ -176,10 +184,24 @@ class Models(Section):
     outer_folds: int = Field(5, ge=2, le=20, description="patient folds of the nested estimate")
     inner_folds: int = Field(5, ge=2, le=20, description="patient folds that choose grid points")
     class_weights: bool = Field(False, description="weight classes inversely to their frequency while fitting")
+    smote: bool = Field(False, description="fill rare classes with synthetic rows (SMOTE), inside each fold")
     recalibrate: bool = Field(True, description="temperature and class offsets from cross-fitted training predictions")
     baselines: bool = Field(True, description="volume, centre, clinical and plain models beside the others")
     export_training_rows: bool = Field(False, description="write a bundle of KNN or SVM, which hold patients' features")
     headline: Headline = Field(default_factory=Headline, description="arm and model the study stands for")
+
+    @model_validator(mode="after")
+    def _one_balance(self) -> Models:
+        if self.class_weights and self.smote:
+            raise ValueError("class_weights and smote both balance the classes: set one of them to false")
+        return self
+
+    @property
+    def balance(self) -> Literal["none", "weights", "smote"]:
+        """How the nine classifiers are made to heed rare classes."""
+        if self.class_weights:
+            return "weights"
+        return "smote" if self.smote else "none"
 
 
 class Evaluation(Section):

@@ -34,8 +34,9 @@ TOKENS = {"tscore", "dxa", "dexa", "bmd", "stir", "oedema", "edema", "vas", "odi
 
 
 def numeric_columns(rows: Rows) -> pd.DataFrame:
-    """Features and numeric clinical columns without gaps, those that vary."""
-    frame = rows.X if rows.clinical is None else pd.concat([rows.X, rows.clinical], axis=1)
+    """Features and numeric clinical columns that vary; gaps of features take the median."""
+    features = rows.X.fillna(rows.X.median())
+    frame = features if rows.clinical is None else pd.concat([features, rows.clinical], axis=1)
     frame = frame.loc[:, ~frame.columns.duplicated()].select_dtypes("number").astype(float)
     values = frame.to_numpy()
     return frame.loc[:, np.isfinite(values).all(axis=0) & (np.ptp(values, axis=0) > 0)]

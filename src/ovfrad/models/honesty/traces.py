@@ -113,7 +113,7 @@ def gaps(rows: Rows) -> Check:
     marked = {} if rows.clinical is None else {n: rows.clinical[n].isna().to_numpy() for n in rows.clinical.columns}
     zeros = set(deep_columns(rows.X.columns))  # of a network's rectifiers, not of a table
     own = [name for name in rows.X.columns if name not in zeros]
-    marked |= {str(name): _stands_for_a_gap(rows.X[name].to_numpy(dtype=float)) for name in own}
+    marked |= {str(name): _gaps(rows.X[name].to_numpy(dtype=float)) for name in own}
     usable = {name: gap for name, gap in marked.items() if min(gap.sum(), (~gap).sum()) >= LEAST}
     tested = {name: _association(gap, rows.codes) for name, gap in usable.items()}
     worst = min(tested, key=lambda name: 1.0 if tested[name] is None else float(tested[name] or 0.0), default=None)
@@ -125,6 +125,12 @@ def gaps(rows: Rows) -> Check:
         return Check("gaps", "PASS", p, LEVEL / len(tested), f"That a value is missing tells no class ({numbers}).")
     text = f"That a value is missing tells the class ({numbers}): a model learns who was examined, not what was found."
     return Check("gaps", "WARN", p, LEVEL / len(tested), text)
+
+
+def _gaps(values: np.ndarray) -> np.ndarray:
+    """Rows without a number, or with one in place of a number."""
+    missing = np.isnan(values)
+    return missing if missing.any() else _stands_for_a_gap(values)
 
 
 def _stands_for_a_gap(values: np.ndarray) -> np.ndarray:
