@@ -34,7 +34,7 @@ def _smooth(X):
 
 
 def _fitted(name, X, y, weights=False):
-    model, grid = make(name, weights)
+    model, grid = make(name, "weights" if weights else "none")
     return model.set_params(**grid[0]).fit(X, y)
 
 

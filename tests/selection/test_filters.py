@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import rankdata, spearmanr
 
 from ovfrad.errors import InputError, InputWarning
 from ovfrad.evaluation.agreement import icc
 from ovfrad.selection import CorrelationPrune, IccFilter, SpearmanFilter
+from ovfrad.selection.spearman import midranks
 
 
 def _readers(n: int = 40, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -160,3 +164,17 @@ def test_prune_keeps_the_stronger_of_a_pair() -> None:
     assert CorrelationPrune(0.5).fit(X, outcome).support_.tolist() == [True, False, True, False]
     with pytest.raises(ValueError, match=r"strength has 2 values for 4 features\."):
         CorrelationPrune().fit(X, strength=[1, 2])
+
+
+ODD = st.floats(-1e30, 1e30) | st.sampled_from([0.0, -0.0, 1.0, 1.0 + 1e-15, -5e-324])
+
+
+@given(arrays(np.float64, (3, 17), elements=ODD))
+def test_midranks_are_scipy_s(rows: np.ndarray) -> None:
+    np.testing.assert_array_equal(midranks(rows), rankdata(rows, axis=1))
+
+
+@pytest.mark.parametrize("n", [2, 3, 1024, 1025])
+def test_midranks_of_any_number_of_rows(n: int) -> None:
+    rows = np.stack([np.random.default_rng(n).normal(size=n).round(digits) for digits in (0, 1, 3, 17)])
+    np.testing.assert_array_equal(midranks(rows), rankdata(rows, axis=1))

@@ -241,12 +241,14 @@ def _general(
         found = sampled(predict_proba, X, background, evaluations, random_state)
         return found.values, found.error, _sampling_name(found), found.evaluations
     share = 1.0 / len(model.members_)
+    logistic = [member for member in model.members_ if hasattr(member, "contributions")]
+    forests = [member for member in model.members_ if not hasattr(member, "contributions")]
     found = sampled_additive(
-        [_additive(member, X, background) for member in model.members_[:-1]],
+        [_additive(member, X, background) for member in logistic],
         STEPS_PER_EVALUATION * evaluations,
         random_state,
     )
-    values = share * (found.values + _tree_values(model.members_[-1], X, background))
+    values = share * (found.values + sum(_tree_values(forest, X, background) for forest in forests))
     return values, share * found.error, f"trees exact, logistic members by {_sampling_name(found)}", found.evaluations
 
 

@@ -1,4 +1,4 @@
-"""`auto`, the headline model of the recipe `sound`: the mean of three dense members (METHODS E12)."""
+"""`auto`, the headline model of the recipe `sound`: the mean of four dense members (METHODS E12, decision 8)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ovfrad.models.dense import DenseLogistic, _classes
 
-MEMBERS = ("L2 on z-scores", "L2 on ranks, families balanced", "extra trees")
+MEMBERS = ("L2 on z-scores", "L2 on ranks, families balanced", "extra trees", "random forest")
+
+LEAF = 2
+"""Fewest rows of a leaf of the random forest; the extra trees are grown out."""
 
 
 class AutoModel(ClassifierMixin, BaseEstimator):
-    """Mean of the probabilities of three members that see all columns and choose nothing but a penalty.
+    """Mean of the probabilities of four members that see all columns and choose nothing but a penalty.
 
     The members are an L2 logistic regression on z-scores, an L2 logistic regression on ranks in which every
-    family of features has the same total variance, and extra trees. Averaging such members beat each of them,
-    and beat choosing one by inner cross-validation, on real radiomics tables (METHODS E12).
+    family of features has the same total variance, extra trees and a random forest. Averaging such members beat each
+    of them, and beat choosing one by inner cross-validation, on real radiomics tables (METHODS E12).
 
     Parameters
     ----------
     n_trees : int
-        Number of extra trees.
+        Number of trees of each of the two forests.
     families : tuple of str, optional
         Family of each column; default: by column name (`ovfrad.selection.families`).
     folds : int
@@ -49,7 +52,7 @@ class AutoModel(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(
-        self, n_trees: int = 200, families: tuple[str, ...] | None = None, folds: int = 5, random_state: int = 0
+        self, n_trees: int = 150, families: tuple[str, ...] | None = None, folds: int = 5, random_state: int = 0
     ) -> None:
         self.n_trees = n_trees
         self.families = families
@@ -57,7 +60,7 @@ class AutoModel(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame | np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> Self:
-        """Fit the three members; `groups` are patients, kept whole in the folds that choose C.
+        """Fit the members; `groups` are patients, kept whole in the folds that choose C.
 
         Parameters
         ----------
@@ -71,23 +74,23 @@ class AutoModel(ClassifierMixin, BaseEstimator):
         self.classes_, _ = _classes(self, y)
         frame = values if names is None else pd.DataFrame(values, columns=names)
         shared: dict[str, Any] = {"folds": self.folds, "random_state": self.random_state}
-        trees = ExtraTreesClassifier(self.n_trees, random_state=self.random_state, n_jobs=1)
+        of_forest: dict[str, Any] = {"random_state": self.random_state, "n_jobs": 1}
         self.members_ = [
             DenseLogistic(**shared).fit(values, y, groups),
             DenseLogistic(ranks=True, balance=True, families=self.families, **shared).fit(frame, y, groups),
-            trees.fit(values, y),
+            ExtraTreesClassifier(self.n_trees, **of_forest).fit(values, y),
+            RandomForestClassifier(self.n_trees, min_samples_leaf=LEAF, **of_forest).fit(values, y),
         ]
         return self
 
     def member_probabilities(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
-        """Probabilities of each member, shape (3, n_rows, K); their mean over the first axis is the model."""
+        """Probabilities of each member, shape (4, n_rows, K); their mean over the first axis is the model."""
         check_is_fitted(self)
         names = getattr(X, "columns", None)
         values = validate_data(self, X, dtype=np.float64, reset=False)
         frame = values if names is None else pd.DataFrame(values, columns=names)
-        plain, ranked, trees = self.members_
-        ranked_input = frame if hasattr(ranked, "feature_names_in_") else values
-        return np.stack([plain.predict_proba(values), ranked.predict_proba(ranked_input), trees.predict_proba(values)])
+        seen = [frame if hasattr(member, "feature_names_in_") else values for member in self.members_]
+        return np.stack([member.predict_proba(X) for member, X in zip(self.members_, seen, strict=True)])
 
     def predict_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Probability of each class, shape (n_rows, K)."""

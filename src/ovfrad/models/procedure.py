@@ -40,7 +40,7 @@ class Procedure:
         Models to fit: some of the nine, "auto", "sparse", "rad_score"; default: those of `models.classifiers`,
         and the other three.
     n_trees : int
-        Extra trees of `auto`.
+        Trees of each forest of `auto`.
     random_state : int
     tune : bool
         False: too few patients for inner folds, so the first grid point is taken and nothing recalibrated.
@@ -54,7 +54,7 @@ class Procedure:
     arm: str = "none"
     recipe: str = "sound"
     names: tuple[str, ...] = ()
-    n_trees: int = 200
+    n_trees: int = 150
     random_state: int = 0
     tune: bool = True
 

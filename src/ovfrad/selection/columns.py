@@ -13,21 +13,28 @@ from ovfrad.errors import InputError
 
 _DEEP = re.compile(r"deep_(?P<arm>.+)_\d{4,}")
 _ROUNDING = 1e-12  # a range below this share of the largest value is rounding left by an earlier step
-_TEXTURE = ("_glcm_", "_glrlm_", "_glszm_", "_gldm_", "_ngtdm_")
+_FAMILIES = (
+    ("wavelet", re.compile(r"(^|_)wavelet")),
+    ("log", re.compile(r"(^|_)log-sigma|(^|_)logf_")),
+    ("shape", re.compile(r"_shape(2d)?_|(^|_)sf_")),
+    ("firstorder", re.compile(r"_firstorder_|(^|_)hf_")),
+    ("texture", re.compile(r"_(glcm|glrlm|glszm|gldm|ngtdm)_|(^|_)tf_")),
+)
+"""Families of the names of PyRadiomics and of WORC (sf_, hf_, tf_, logf_), the first that fits."""
 
 
 def families(columns: Iterable[str]) -> list[str]:
-    """Family of each column, in the order given: shape, firstorder, texture, deep or other.
+    """Family of each column, in the order given: wavelet, log, shape, firstorder, texture, deep or other.
 
     Parameters
     ----------
     columns : iterable of str
-        Names as PyRadiomics writes them, `deep_<arm>_0000`, `pc_00`, or anything else.
+        Names as PyRadiomics or WORC write them, `deep_<arm>_0000`, `pc_00`, or anything else.
 
     Examples
     --------
     >>> families(["original_shape_Sphericity", "wavelet-LLH_glcm_Contrast", "pc_00", "pelvic_tilt"])
-    ['shape', 'texture', 'deep', 'other']
+    ['shape', 'wavelet', 'deep', 'other']
     """
     return [_family(str(name)) for name in columns]
 
@@ -35,11 +42,8 @@ def families(columns: Iterable[str]) -> list[str]:
 def _family(name: str) -> str:
     if _DEEP.fullmatch(name) or re.fullmatch(r"pc_\d+", name):
         return "deep"
-    if "_shape_" in name or "_shape2D_" in name:
-        return "shape"
-    if "_firstorder_" in name:
-        return "firstorder"
-    return "texture" if any(kind in name for kind in _TEXTURE) else "other"
+    lower = name.lower()
+    return next((family for family, pattern in _FAMILIES if pattern.search(lower)), "other")
 
 
 def deep_columns(columns: Iterable[str], arm: str | None = None) -> list[str]:

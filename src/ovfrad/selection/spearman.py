@@ -64,10 +64,38 @@ class SpearmanFilter(SelectorMixin, BaseEstimator):
 
 def absolute_spearman(values: np.ndarray) -> np.ndarray:
     """|rho| of every pair of columns, none of them constant: shape (n_features, n_features), midranks for ties."""
-    ranks = rankdata(values, axis=0)
-    ranks -= ranks.mean(axis=0)
-    ranks /= np.sqrt((ranks**2).sum(axis=0))
-    return np.round(np.abs(ranks.T @ ranks), _ROUNDING)
+    ranks = midranks(np.ascontiguousarray(values.T))
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    ranks /= np.sqrt(np.einsum("ij,ij->i", ranks, ranks))[:, None]
+    rho: np.ndarray = ranks @ ranks.T
+    return np.round(np.abs(rho, out=rho), _ROUNDING, out=rho)
+
+
+def midranks(rows: np.ndarray) -> np.ndarray:
+    """Ranks within each row, 1 to n, ties sharing their mean; float64, shape as `rows`.
+
+    The bits of a double sort as a whole number once negative ones are turned round. Its last bits make room for the
+    place in the row, so that one plain sort, twice as fast as an indirect one, ranks all rows. Rows in which two
+    numbers then look alike are ranked in full.
+
+    >>> midranks(np.array([[3.0, -1.0, 2.0], [5.0, 5.0, 4.0]])).tolist()
+    [[3.0, 1.0, 2.0], [2.5, 2.5, 1.0]]
+    """
+    n = rows.shape[1]
+    room = max(n - 1, 1).bit_length()
+    key = (rows + 0.0).view(np.int64)  # -0.0 becomes 0.0
+    key ^= (key >> 63) & np.int64(0x7FFF_FFFF_FFFF_FFFF)
+    key &= np.int64(-1 << room)
+    key |= np.arange(n)
+    key.sort(axis=1)
+    order = key & np.int64((1 << room) - 1)
+    key >>= room
+    alike = (key[:, 1:] == key[:, :-1]).any(axis=1)
+    ranks = np.empty(rows.shape)
+    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(1.0, n + 1), rows.shape), axis=1)
+    if alike.any():
+        ranks[alike] = rankdata(rows[alike], axis=1)
+    return ranks
 
 
 def _most_partners(rho: np.ndarray, threshold: float) -> np.ndarray:
