@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -138,3 +139,16 @@ def test_evaluate_a_table_of_another_tool(tmp_path: Path, capsys: pytest.Capture
     table.write_text("patient_id,y_true,p_0,p_1\nP1,0,0.9,0.9\nP2,1,0.1,0.9\n")
     assert ovfrad("evaluate", table) == 2
     assert one_line(capsys).startswith("E_PREDICTIONS predictions.csv: ")
+
+
+def test_names_that_a_terminal_cannot_show_are_written_in_escapes(tmp_path: Path) -> None:
+    """An ASCII terminal, and a file whose name is no text at all."""
+    code = (
+        "import sys\nfrom ovfrad.cli import app\nfrom ovfrad.cli.console import guarded\n"
+        "print('Wirbelk\\u00f6rper', '\\udcff') if guarded(app, ['--version']) == 0 else None"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == r"Wirbelk\xf6rper \udcff"

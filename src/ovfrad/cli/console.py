@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -27,6 +28,7 @@ def guarded(app: typer.Typer, arguments: list[str]) -> int:
     """Exit code of a command; every fault is one line, and a traceback is shown only with `--debug`."""
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    _print_anything()
     with warnings.catch_warnings():
         _one_line_warnings(debug)
         try:
@@ -53,6 +55,13 @@ def guarded(app: typer.Typer, arguments: list[str]) -> int:
             fault = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             return _say(BUG, f"E_BUG ovfrad: {fault}; this is a fault of the program, --debug shows where", debug)
     return code if isinstance(code, int) else OK
+
+
+def _print_anything() -> None:
+    """Names of files and structures are printed whatever the terminal's encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _words(error: Any) -> str:
