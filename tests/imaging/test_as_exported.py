@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from ovfrad.errors import InputError
+from ovfrad.errors import InputError, InputWarning
 from ovfrad.imaging import Volume, inspect, read_roi, write_nifti
 
 Change = Callable[[Any, int], None]
@@ -127,6 +127,21 @@ def test_a_mask_saved_as_floats_under_an_integer_header_is_the_mask(files: tuple
     nibabel.save(nibabel.Nifti1Image((np.asarray(stored.dataobj) == 20).astype(float), stored.affine, header), other)
     assert nibabel.load(other).dataobj.slope < 0.01
     assert inspect(read_roi(files[0], other)) == before
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(2, 0), (1, 2), (1, -1)])
+def test_a_slope_that_makes_other_labels_is_told(files: tuple[Path, Path], slope: float, intercept: float) -> None:
+    """One damaged byte of a header turns 1 into 4 or 0 into 2, and label 20 is then another structure."""
+    stored = nibabel.load(files[1])
+    labels = (np.asarray(stored.dataobj) + 1).astype(np.uint8)
+    other = files[1].with_name("scaled.nii")
+    nibabel.save(nibabel.Nifti1Image(labels, stored.affine), other)
+    raw = bytearray(other.read_bytes())
+    raw[112:120] = np.array([slope, intercept], "<f4").tobytes()
+    other.write_bytes(raw)
+    said = rf"^W_NIFTI_SCALE scaled\.nii: integers are multiplied by {slope} and {intercept} is added; compare with"
+    with pytest.warns(InputWarning, match=said):
+        read_roi(files[0], other, label=int(21 * slope + intercept))
 
 
 def test_labels_that_a_slope_moves_off_whole_numbers_are_refused(files: tuple[Path, Path]) -> None:

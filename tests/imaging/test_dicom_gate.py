@@ -118,6 +118,9 @@ def test_padding_behind_the_pixels_is_passed_over_and_rubbish_is_not(path: Path)
     raw = path.read_bytes()
     path.write_bytes(raw + bytes(300))
     assert opened(path) is not None
+    at = raw.index(bytes(30), len(raw) // 2) if bytes(30) in raw[len(raw) // 2 :] else len(raw) - 400
+    path.write_bytes(raw[:at] + b"\1" + raw[at:-1] + b"\0")  # a byte too many among the pixels
+    assert refusal(path).startswith("E_DICOM_FILE slice_0004.dcm: cannot be read as DICOM: ")
     path.write_bytes(raw + bytes(300) + b"x")
     assert refusal(path).startswith("E_DICOM_FILE slice_0004.dcm: cannot be read as DICOM: ")
     path.write_bytes(raw + raw)

@@ -234,8 +234,12 @@ EVERY = {
     "E_DICOM_TAG slice_0001.dcm: Rows or Columns is 0; export the series again from the scanner or PACS": _tag(Rows=0),
     "E_DICOM_TAG slice_0001.dcm: PixelSpacing is missing or not 2 numbers; "
     "export the series again from the scanner or PACS": _tag(PixelSpacing=None),
-    "E_IMAGE_SPACING series: voxels of 0 x 0.8 x 2 mm; "
-    "a CT has a spacing between 0.01 and 100 mm on each axis; export the file again": _tag(PixelSpacing=[0.8, 0]),
+    "E_IMAGE_SPACING slice_0001.dcm: PixelSpacing is 0.8 x 0 mm; spacing is positive; "
+    "export the series again from the scanner or PACS": _tag(PixelSpacing=[0.8, 0]),
+    "E_IMAGE_SPACING slice_0001.dcm: PixelSpacing is -0.8 x 0.8 mm; spacing is positive; "
+    "export the series again from the scanner or PACS": _tag(PixelSpacing=[-0.8, 0.8]),
+    "E_IMAGE_SPACING series: voxels of 0.001 x 0.8 x 2 mm; "
+    "a CT has a spacing between 0.01 and 100 mm on each axis; export the file again": _tag(PixelSpacing=[0.8, 0.001]),
     "E_DICOM_TAG slice_0001.dcm: ImagePositionPatient is missing or not 3 numbers; "
     "export the series again from the scanner or PACS": _tag(ImagePositionPatient=None),
     "E_DICOM_TAG slice_0001.dcm: ImageOrientationPatient is not two perpendicular unit vectors; "
@@ -334,6 +338,18 @@ def test_contrast_gaps_and_loss_are_told(series: Path, files: tuple[Path, Path])
         "W_CONTRAST series: its header names a contrast agent; contrast raises HU in bone",
     ]
     assert flags(roi, Imaging())["contrast"]
+
+
+def test_contrast_that_any_slice_names_is_told(series: Path, files: tuple[Path, Path]) -> None:
+    edit(series, _tag(ContrastBolusAgent="X"), only=7)
+    with pytest.warns(InputWarning, match="^W_CONTRAST series: "):
+        read_roi(series, files[1], label=20)
+
+
+@pytest.mark.parametrize("name", ["desktop.ini", "mask.nii.gz", "Export.LOG"])
+def test_what_can_be_no_slice_is_passed_over(series: Path, files: tuple[Path, Path], wanted: Any, name: str) -> None:
+    (series / name).write_bytes(files[1].read_bytes())
+    assert_equal(inspect(read_roi(series, files[1], label=20)), wanted)
 
 
 def test_a_tilt_that_only_the_header_names_and_changing_kernels_are_told(series: Path) -> None:

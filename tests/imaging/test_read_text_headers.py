@@ -111,6 +111,18 @@ def test_a_wrong_header_is_refused(files: tuple[Path, Path], suffix: str, old: b
     assert refusal(bad).startswith(text)
 
 
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_an_axis_without_direction_is_no_axis_of_space(files: tuple[Path, Path], at: int) -> None:
+    path = _edited(_convert(files[0], ".nrrd", False), b"dimension: 3", b"dimension: 4")
+    raw = _edited(path, b"sizes: 46 50 24", b"sizes: 46 50 24 1").read_bytes()
+    line = next(line for line in raw.split(b"\n") if line.startswith(b"space directions: "))
+    vectors = line.removeprefix(b"space directions: ").split()
+    path.write_bytes(raw.replace(line, b"space directions: " + b" ".join([*vectors[:at], b"none", *vectors[at:]])))
+    assert refusal(path).startswith("E_IMAGE_HEADER ct.nrrd: its space directions are '")
+    path.write_bytes(raw.replace(line, b"space directions: " + b" ".join([*vectors, b"none"])))
+    np.testing.assert_array_equal(read_volume(path).array, read_volume(files[0]).array)
+
+
 def test_colours_are_refused(files: tuple[Path, Path]) -> None:
     image = SimpleITK.ReadImage(str(files[0]))
     out = files[0].parent / "rgb.mha"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ovfrad.errors import InputError
 from ovfrad.imaging.geometry import Box, box_affine
-from ovfrad.imaging.plausibility import check_ct, clipped, odd_scale
+from ovfrad.imaging.plausibility import check_ct, clipped, odd_scale, odd_values
 from ovfrad.imaging.source import Note, Source, nonfinite
 from ovfrad.imaging.volume import Volume
 
@@ -45,6 +45,18 @@ def read_ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = Fal
     as_stored : bool
         Keep integers as integers, as the HU of a DICOM series are; default: float32.
     """
+    part, values = voxels(source, box, as_stored=as_stored)
+    notes = odd_scale(source, values)
+    if require_ct:
+        check_ct(source.path, values, source.bits, source.is_dicom_ct)
+        notes = (*notes, *clipped(source.path, values), *odd_values(source.path, values))
+    elif as_stored:
+        notes = (*notes, *_no_ct(source, values))
+    return part, notes
+
+
+def voxels(source: Source, box: Box, *, as_stored: bool = False) -> tuple[Volume, NDArray[Any]]:
+    """Voxels of `box`, and a sample of the whole image (of its slices, for DICOM) with the extremes of the box."""
     depth = source.grid.shape[0]
     step = 3 if source.is_dicom_ct else max(1, round((np.prod(source.grid.shape, dtype=float) / SAMPLE) ** (1 / 3)))
     sampled = set(range(0, depth, 1 if source.is_dicom_ct else step))
@@ -63,13 +75,7 @@ def read_ct(source: Source, box: Box, require_ct: bool, *, as_stored: bool = Fal
     if part is None:
         raise AssertionError("a box holds at least one slice")
     values = np.concatenate([*sample, [part.min(), part.max()]])
-    notes = odd_scale(source, values)
-    if require_ct:
-        check_ct(source.path, values, source.bits, source.is_dicom_ct)
-        notes = (*notes, *clipped(source.path, values))
-    elif as_stored:
-        notes = (*notes, *_no_ct(source, values))
-    return Volume(part, box_affine(source.grid.affine, box)), notes
+    return Volume(part, box_affine(source.grid.affine, box)), values
 
 
 def _finite(plane: NDArray[Any]) -> bool:

@@ -33,6 +33,17 @@ a wrong rescale moves it out."""
 CUT_BELOW, CUT_ABOVE, CUT_HU, CUT_VOXELS = 0.02, 0.0005, 2000.0, 20
 """Shares of the voxels that have the very lowest or highest value when a window cut the values off, and the least
 number of them, as in a small crop one voxel is such a share; scanners end at 3071 HU or above."""
+DENSE_HU, DENSE_SHARE = 900.0, 0.1
+"""Cortical bone and metal; above this share (real CTs have about a hundredth) the image is turned round."""
+NARROW_SHARE = 0.99
+"""As `SOFT_SHARE`, from above: with hardly a value outside ±250 HU there is no cortical bone, or HU are too small."""
+AIR_BETWEEN, AIR_STEP, AIR_STEPS, AIR_SHARE = (-865.0, -185.0), 5.0, 6, 0.15
+"""HU between which no tissue makes a narrow peak, as lung is wide; such a peak, 30 HU wide, and its share of the
+voxels is air of a wrong scale: air of the CTs tried gives 0.2 to 0.5, the rest of them up to 0.05."""
+BELOW_AIR, BELOW_SHARE, PADDINGS = -1100.0, 0.05, 2
+"""Below air with its noise lie paddings, each of one value; a greater share of other values is air of a wrong scale."""
+EVEN_SHARE, EVEN_VOXELS = 0.25, 100
+"""Share of a region with one and the same value, and of how many voxels: noise leaves about two hundredths."""
 FEW_LEVELS, MANY_VOXELS = 256, 50_000
 """So few different values in so many voxels are a picture exported with 8 bits."""
 ROI_LOWEST, ROI_HIGHEST = -100.0, 2500.0
@@ -84,6 +95,12 @@ def check_ct(path: Path, values: NDArray[Any], bits: int, is_dicom_ct: bool = Fa
             "E_CT_SCALE", path, f"only {100 * soft:.2g} % of what is not air lies within ±{SOFT_HU:g} HU",
             f"soft tissue and marrow lie there; {REMEDY}",
         )  # fmt: skip
+    dense = float((values > DENSE_HU).mean())
+    if dense > DENSE_SHARE:
+        raise InputError(
+            "E_CT_SCALE", path, f"{100 * dense:.2g} % of its voxels lie above {DENSE_HU:g} HU",
+            f"only dense bone and metal do, so sign or scale is wrong; {REMEDY}",
+        )  # fmt: skip
     levels = np.unique(values)
     coarse = is_dicom_ct and not (levels % EXTENDED_STEP).any()
     if values.size > MANY_VOXELS and levels.size <= FEW_LEVELS and not coarse:
@@ -105,6 +122,40 @@ def clipped(path: Path, values: NDArray[Any]) -> tuple[Note, ...]:
     return tuple(("W_CT_CLIPPED", path, note, "its values seem cut off for display") for note in notes)
 
 
+def odd_values(path: Path, values: NDArray[Any]) -> tuple[Note, ...]:
+    """Note values that pass for HU, but of which air or bone lies where it does not in any CT."""
+    notes = []
+    between, edges = AIR_BETWEEN, np.arange(AIR_BETWEEN[0], AIR_BETWEEN[1] + AIR_STEP, AIR_STEP)
+    peaks = np.convolve(np.histogram(values, edges)[0], np.ones(AIR_STEPS, int), "valid")
+    if (share := peaks.max() / values.size) > AIR_SHARE:
+        middle = between[0] + AIR_STEP * (int(peaks.argmax()) + AIR_STEPS / 2)
+        notes.append(f"{100 * share:.2g} % of its voxels lie near {middle:g} HU, like air, which has -1000 HU")
+    low = np.rint(values[values < BELOW_AIR])
+    rest = low.size - np.sort(np.unique(low, return_counts=True)[1])[-PADDINGS:].sum()
+    if rest > BELOW_SHARE * values.size:
+        notes.append(f"{100 * rest / values.size:.2g} % of its voxels lie below {BELOW_AIR:g} HU and are no padding")
+    matter = values[values > AIR_HU]
+    if (soft := float((np.abs(matter) < SOFT_HU).mean())) > NARROW_SHARE:
+        notes.append(f"{100 * soft:.4g} % of what is not air lies within ±{SOFT_HU:g} HU, and cortical bone lies above")
+    return tuple(
+        ("W_CT_SCALE", path, note, "slope or intercept may be wrong: compare with the original") for note in notes
+    )
+
+
+def _filled(mask_path: Path, inside: NDArray[np.float32]) -> list[Note]:
+    """Refuse or note a region without noise: a program filled what was missing."""
+    some = inside[:: max(1, inside.size // 1_000_000)]
+    nearest = np.rint(some).astype(np.int64)
+    value = int(np.bincount(nearest - nearest.min()).argmax() + nearest.min())
+    share = float((some == value).mean())
+    if inside.size < EVEN_VOXELS or share <= EVEN_SHARE:
+        return []
+    fault = f"covers voxels of which {100 * share:.3g} % have one value, {value} HU"
+    if share == 1:
+        raise InputError("E_ROI_VALUES", mask_path, fault, "tissue has noise: give the original CT, whole")
+    return [("W_ROI_VALUES", mask_path, fault, "tissue has noise: the CT may be filled or cut off there")]
+
+
 def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) -> list[Note]:
     """Refuse a region that is no bone; return what is doubtful as arguments of `ovfrad.errors.warn`."""
     if float(inside.min()) < PADDING_HU:
@@ -118,12 +169,12 @@ def check_region(ct_path: Path, mask_path: Path, inside: NDArray[np.float32]) ->
             "E_ROI_VALUES", mask_path, f"covers tissue of {mean:.0f} HU on average in {ct_path.name}, which is no bone",
             "check that mask and CT belong together",
         )  # fmt: skip
-    if ROI_LOW <= mean <= ROI_HIGH:
-        return []
-    fault = f"covers tissue of {mean:.0f} HU on average"
-    return [
-        ("W_ROI_VALUES", mask_path, fault, f"a vertebral body has {ROI_LOW:g} to {ROI_HIGH:g} HU; look at the mask")
-    ]
+    notes = _filled(mask_path, inside)
+    if not ROI_LOW <= mean <= ROI_HIGH:
+        fault = f"covers tissue of {mean:.0f} HU on average"
+        said = f"a vertebral body has {ROI_LOW:g} to {ROI_HIGH:g} HU; look at the mask"
+        notes.append(("W_ROI_VALUES", mask_path, fault, said))
+    return notes
 
 
 def odd_scale(source: Source, values: NDArray[Any]) -> tuple[Note, ...]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ovfrad.errors import InputError, warn
 from ovfrad.imaging.flags import doubts
 from ovfrad.imaging.geometry import Box, mask_box
-from ovfrad.imaging.intensity import read_ct, readable
+from ovfrad.imaging.intensity import read_ct, readable, voxels
 from ovfrad.imaging.masks.choice import choose
 from ovfrad.imaging.masks.labelmap import LabelMap
 from ovfrad.imaging.masks.segments import Drawn, Labels, Segment
@@ -49,13 +49,14 @@ def read_volume(path: str | Path) -> Volume:
     Returns
     -------
     Volume
-        float32, axes as stored.
+        Integers where the file holds whole numbers without a slope, else float32; axes as stored.
     """
     with readable(Path(path)):
         source = open_ct(Path(path))
         for note in source.notes:
             warn(*note)
-        return read_ct(source, whole(source.grid), require_ct=False)[0]
+        whole_numbers = not source.floats and (source.slope, source.intercept) == (1, 0)
+        return voxels(source, whole(source.grid), as_stored=whole_numbers)[0]
 
 
 def read_mask(

@@ -22,7 +22,10 @@ from ovfrad.imaging.dicom.slices import CT_IMAGE, ENHANCED, Slice, check_pixels,
 from ovfrad.imaging.source import MAX_SIDE, Note, Source, check_axes, check_size, truncated
 from ovfrad.imaging.volume import Grid
 
-COMPANIONS = {".txt", ".xml", ".json", ".pdf", ".csv", ".md", ".html", ".jpg", ".png"}
+COMPANIONS = (
+    ".txt", ".xml", ".json", ".pdf", ".csv", ".md", ".html", ".jpg", ".png", ".ini", ".log",
+    ".nii", ".nii.gz", ".nrrd", ".mha",
+)  # fmt: skip
 """Files beside a series that are passed over when they are no DICOM; any other file is refused, it may be a slice."""
 BESIDE = {"DOC", "KO", "PR", "REG", "RTDOSE", "RTPLAN", "RTSTRUCT", "SEG", "SR"}
 """Modalities of objects that archives put beside the slices of a CT: none of them can be a slice."""
@@ -98,7 +101,7 @@ def _of_folder(folder: Path) -> tuple[list[Slice], list[Note]]:
     others: Counter[str] = Counter()
     for parsed in facts(_files(folder), slices=True):
         if not parsed.values:
-            if parsed.path.suffix.lower() in COMPANIONS:
+            if parsed.path.name.lower().endswith(COMPANIONS):
                 continue
             raise InputError(
                 "E_DICOM_FILE", parsed.path, "cannot be read as DICOM",
@@ -247,7 +250,7 @@ def _facts(slices: list[Slice]) -> dict[str, str | float]:
         if (value := _mean(slices, keyword)) is not None:
             facts[name] = value
     facts["pixel_mm"] = float(head.numbers("PixelSpacing", 2)[1])
-    if head.text("ContrastBolusAgent"):
+    if any(s.text("ContrastBolusAgent") for s in slices):
         facts["contrast"] = "yes"
     return facts
 

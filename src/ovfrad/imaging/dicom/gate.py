@@ -197,8 +197,10 @@ class _Walk:
         return end
 
     def padding(self, at: int, end: int) -> bool:
-        """Whether zeros follow, and nothing else."""
-        return not any(self.data[a : min(a + CHUNK, end)].strip(b"\0") for a in range(at, end, CHUNK))
+        """Whether zeros follow, and nothing else; an odd number of them was pushed out by a byte too many before."""
+        return (end - at) % 2 == 0 and not any(
+            self.data[a : min(a + CHUNK, end)].strip(b"\0") for a in range(at, end, CHUNK)
+        )
 
     def element(self, at: int, end: int) -> tuple[int, bytes, int, int]:
         """Tag, value representation, offset and length of the value."""

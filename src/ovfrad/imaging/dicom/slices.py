@@ -116,7 +116,9 @@ def check_slice(one: Slice) -> None:
         raise one.refused("E_DICOM_RESCALE", f"its values are in {shown}, not HU", "give a CT in HU")
     _check_range(one)
     check_orientation(one)
-    one.numbers("PixelSpacing", 2)
+    if one.numbers("PixelSpacing", 2).min() <= 0:
+        said = " x ".join(f"{v:g}" for v in one.numbers("PixelSpacing", 2))
+        raise one.refused("E_IMAGE_SPACING", f"PixelSpacing is {said} mm", f"spacing is positive; {AGAIN}")
     one.numbers("ImagePositionPatient", 3)
 
 

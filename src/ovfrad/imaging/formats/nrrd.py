@@ -42,7 +42,7 @@ SPACES = {
 """Signs that bring the coordinates of a space to LPS."""
 
 
-def _affine(path: Path, head: dict[str, str]) -> NDArray[np.float64]:
+def _affine(path: Path, head: dict[str, str], layers: bool) -> NDArray[np.float64]:
     """(i, j, k, 1) -> LPS mm."""
     if not {"space", "space directions", "space origin"} <= set(head):
         raise InputError(
@@ -55,8 +55,10 @@ def _affine(path: Path, head: dict[str, str]) -> NDArray[np.float64]:
     units = set(re.findall(r'"([^"]*)"', head.get("space units", "")))
     if units - {"mm", "", "millimeter", "millimetre"}:
         raise refuse_header(path, "its lengths are not in mm")
-    vectors = re.findall(r"\(([^()]*)\)", head["space directions"])
-    if len(vectors) != 3:
+    words = re.findall(r"none|\([^()]*\)", head["space directions"].lower())
+    axes = words[1:] if layers else words  # an axis without a direction is no axis of space
+    vectors = [word.strip("()") for word in axes[:3] if word != "none"]
+    if len(vectors) != 3 or set(axes[3:]) - {"none"}:
         raise refuse_header(path, f"its space directions are '{shown(head['space directions'])}', not three vectors")
     affine, signs = np.eye(4), np.array(SPACES[space], dtype=np.float64)
     for axis, text in enumerate(vectors):
@@ -109,7 +111,7 @@ def open_nrrd(path: Path, *, layered: bool = False) -> Source:
     order = {"little": "<", "big": ">"}.get(head.get("endian", "").lower())
     if order is None and kind[1] != "1":
         raise refuse_header(path, "it does not say its byte order")
-    dtype, grid = np.dtype((order or "<") + kind), Grid((k, j, i), _affine(path, head))
+    dtype, grid = np.dtype((order or "<") + kind), Grid((k, j, i), _affine(path, head, layers))
     check_axes(path, grid)
     shape = (k, j, i, sizes[0]) if layers else (k, j, i)
     if layers and sizes[0] * j * i > MAX_SIDE**2:  # a slice is held with all its layers

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ovfrad.errors import InputError
 from ovfrad.imaging.geometry import box_affine, matched
 from ovfrad.imaging.masks.segments import Crop, Drawn, Segment, crop_of, empty, placed, stacked, start_on
+from ovfrad.imaging.plausibility import odd_scale
 from ovfrad.imaging.source import Note, Source, nonfinite
 from ovfrad.imaging.volume import Grid, Volume
 
@@ -168,7 +169,8 @@ def open_label_map(source: Source, ct: Grid) -> LabelMap:
     slices, shape = packed(source)
     present = sorted(set().union(*(one.labels for one in slices.values())))
     segments = tuple(Segment(number) for number in present)
-    return LabelMap(source.path, slices, shape, source.grid.affine, ct, segments, source.notes)
+    notes = (*source.notes, *odd_scale(source, np.array([0, *present])))
+    return LabelMap(source.path, slices, shape, source.grid.affine, ct, segments, notes)
 
 
 def check_grid(source: Source, ct: Grid, *, part: bool = False) -> None:
