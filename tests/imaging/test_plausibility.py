@@ -16,7 +16,7 @@ from ovfrad.imaging.plausibility import odd_values
 
 Files = tuple[Path, Path]
 Values = NDArray[np.float64]
-LUNG = np.random.default_rng(2).normal(-850, 90, 40_000)
+LUNG = np.random.default_rng(2).normal(-850, 12, 40_000)
 
 
 def in_air(volumes: tuple[Volume, Volume], change: Callable[[Values], Values], folder: Path) -> Files:
@@ -40,7 +40,7 @@ def read(files: Files) -> Roi:
     ("factor", "text"),
     [
         (0.5, "% of its voxels lie near -500 HU, like air, which has -1000 HU"),
-        (0.8, "% of its voxels lie near -800 HU, like air, which has -1000 HU"),
+        (0.6, "% of its voxels lie near -600 HU, like air, which has -1000 HU"),
         (1.3, "% of its voxels lie below -1100 HU and are no padding"),
         (2.0, "% of its voxels lie below -1100 HU and are no padding"),
     ],

@@ -37,8 +37,8 @@ DENSE_HU, DENSE_SHARE = 900.0, 0.1
 """Cortical bone and metal; above this share (real CTs have about a hundredth) the image is turned round."""
 NARROW_SHARE = 0.99
 """As `SOFT_SHARE`, from above: with hardly a value outside ±250 HU there is no cortical bone, or HU are too small."""
-AIR_BETWEEN, AIR_STEP, AIR_STEPS, AIR_SHARE = (-865.0, -185.0), 5.0, 6, 0.15
-"""HU between which no tissue makes a narrow peak, as lung is wide; such a peak, 30 HU wide, and its share of the
+AIR_BETWEEN, AIR_STEP, AIR_STEPS, AIR_SHARE = (-700.0, -185.0), 5.0, 6, 0.15
+"""HU between which no tissue makes a peak, as lung lies below; such a peak, 30 HU wide, and its share of the
 voxels is air of a wrong scale: air of the CTs tried gives 0.2 to 0.5, the rest of them up to 0.05."""
 BELOW_AIR, BELOW_SHARE, PADDINGS = -1100.0, 0.05, 2
 """Below air with its noise lie paddings, each of one value; a greater share of other values is air of a wrong scale."""
