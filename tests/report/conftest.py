@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,20 @@ import pandas as pd
 import pytest
 
 from ovfrad.evaluation.summary import evaluate
+from ovfrad.explanation.chosen import directions, redundancy, reproducibility
 from ovfrad.explanation.nomogram import Nomograms, build_nomograms
 from ovfrad.explanation.shap import ShapTable
-from ovfrad.report import Mesh, MontageCase, ReportInput, SelectionTrace, Shap, Weights
+from ovfrad.report import (
+    Chosen,
+    Mesh,
+    MontageCase,
+    ReportInput,
+    SelectionTrace,
+    Shap,
+    SliceStack,
+    Weights,
+    write_report,
+)
 
 SIZES = {"train": 300, "internal": 187, "external": 110, "prospective": 51}
 MODELS = ("auto", "sparse", "rad_score", "LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP")
@@ -114,6 +127,22 @@ def shap_of(rng: np.random.Generator, classes: tuple[str, ...], p: int = 33) -> 
     return Shap(table, [f"P{i:04d} L{1 + i % 5}" for i in range(n)], output.argmax(axis=1), "auto", "external")
 
 
+def chosen(rng: np.random.Generator) -> Chosen:
+    """Twenty features in two groups, of which the filters kept some."""
+    base = rng.normal(size=(60, 2))
+    frame = pd.DataFrame(
+        {f"original_glcm_Feature{j:02d}": base[:, j % 2] + 0.1 * j * rng.normal(size=60) for j in range(20)}
+    )
+    values = np.linspace(0.99, 0.4, 20)
+    same = redundancy(frame, ["original_glcm_Feature00", "original_glcm_Feature01", "original_glcm_Feature19"])
+    facts = {"icc_pairs": 33, "icc_patients": 30, "icc_min": 0.8, "spearman_max": 0.9}
+    return Chosen(
+        reproducibility(frame.columns.to_numpy(), values, values - 0.1, values >= 0.8),
+        same.members, same.order, same.rho,
+        directions(frame, np.arange(60) % 3, ("0", "1", "2")), facts,
+    )  # fmt: skip
+
+
 def nomogram(cases: pd.DataFrame, rng: np.random.Generator) -> Nomograms:
     frame = cases[["age", "sex"]].assign(rad_score=cases["y"] * 0.8 + rng.normal(size=len(cases)))
     return build_nomograms(frame[["rad_score", "age", "sex"]], cases["y"], ("0", "1", "2"))
@@ -185,6 +214,8 @@ def full_study(models: tuple[str, ...] = MODELS) -> ReportInput:
         recipe_differences=differences,
         selection={"random": trace(rng), "none": trace(rng, 17)},
         shap=shap_of(rng, ("0", "1", "2")),
+        shap_models={"LR": shap_of(rng, ("0", "1", "2")), "DT": shap_of(rng, ("0", "1", "2"))},
+        chosen=chosen(rng),
         nomogram=nomogram(cases, rng),
         montage=montage(),
         mesh=mesh(),
@@ -223,3 +254,13 @@ def full() -> ReportInput:
 @pytest.fixture(scope="session")
 def plain() -> ReportInput:
     return table_study()
+
+
+@pytest.fixture(scope="session")
+def written_full(full: ReportInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report of the full study, with slices to scroll through; its path has a blank."""
+    z, y, x = np.mgrid[:9, :30, :36]
+    image = (40 + 20 * ((x + y + z) % 5)).astype(np.uint8)
+    stack = SliceStack("P0001 L1, class 0", image, (y - 15) ** 2 + (x - 18) ** 2 < 80, 1.0, 2.0)
+    stacks = [stack, replace(stack, label="=cmd <b>x</b>")]
+    return write_report(replace(full, slices=stacks), tmp_path_factory.mktemp("a b"))

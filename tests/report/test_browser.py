@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ovfrad.report import ReportInput, SliceStack, write_report
+from ovfrad.report import ReportInput
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
@@ -32,13 +31,8 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def page_file(full: ReportInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    z, y, x = np.mgrid[:9, :30, :36]
-    image = (40 + 20 * ((x + y + z) % 5)).astype(np.uint8)
-    stack = SliceStack("P0001 L1, class 0", image, (y - 15) ** 2 + (x - 18) ** 2 < 80, 1.0, 2.0)
-    return write_report(
-        replace(full, slices=[stack, replace(stack, label="=cmd <b>x</b>")]), tmp_path_factory.mktemp("a b")
-    )
+def page_file(written_full: Path) -> Path:
+    return written_full
 
 
 class Visit:

@@ -13,7 +13,7 @@ import pytest
 
 from ovfrad.report import Gallery, ReportInput, write_report
 from ovfrad.report.figures_detail import gallery, subgroup_forest
-from ovfrad.report.figures_explain import decision_cases, shap_waterfall, waterfall_case
+from ovfrad.report.figures_explain import decision_cases, shap_waterfall, waterfall_cases
 from ovfrad.report.gallery import choose_cases, names, rival_of, rule_words
 from ovfrad.report.opening import headline_sentence
 from ovfrad.report.parts import step_counts
@@ -193,7 +193,7 @@ def test_recipes_stand_side_by_side_each_with_its_own_model(full: ReportInput) -
 
 def test_waterfall_is_of_a_decision_plot_and_ends_at_the_output(full: ReportInput) -> None:
     assert full.shap is not None
-    row, k = waterfall_case(full.shap)
+    row, k = waterfall_cases(full.shap)[-1]
     assert row == decision_cases(full.shap)[-1] and k == 2
     with house_style():
         figure = shap_waterfall(full)

@@ -55,8 +55,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def written(full: ReportInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(full, tmp_path_factory.mktemp("full"))
+def written(written_full: Path) -> Path:
+    return written_full
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,9 @@ def test_every_table_file_equals_the_table_shown(page: Page, written: Path) -> N
     for name, file in files.items():
         frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
         head = ["" if c.startswith("Unnamed") else c for c in frame.columns]
-        assert [head, *frame.to_numpy().tolist()] == page.tables[name], name
+        shown = page.tables[name]
+        assert [head, *frame.to_numpy().tolist()][: len(shown)] == shown and len(shown) > 1, name
+        assert len(shown) == len(frame) + 1 or f"The first {len(shown) - 1} of {len(frame)} rows" in page.words
 
 
 def test_the_first_page_answers(page: Page, full: ReportInput) -> None:

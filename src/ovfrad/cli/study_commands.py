@@ -168,15 +168,14 @@ def explain(
 
 @app.command()
 def report(
-    run: RunPath, pdf: Annotated[bool, typer.Option("--pdf", help="Not there yet: print the page to PDF.")] = False
+    run: RunPath, pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF; needs the extra `pdf`.")] = False
 ) -> None:
-    """Write the report of a run: one page, its tables and its figures."""
+    """Write the report of a run: one page, its tables, its figures, and Word files; the last line is its path."""
     from ovfrad.workflow.run import report_only
 
-    if pdf:
-        raise InputError("E_PDF", "ovfrad report", "--pdf is not there yet", "open report.html and print it to a file")
     with progress_bar() as progress:
-        print(report_only(run, progress))
+        path = report_only(run, progress, pdf)
+    print(path)
 
 
 @app.command()

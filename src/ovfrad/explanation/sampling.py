@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Floats], Floats]
+Tell = Callable[[int, int], None]
+"""Called with cases done and cases in all, over all seeds."""
 ROWS_PER_CALL = 20_000
 """Rows handed to the model at a time: enough to hide the cost of a call, 30 MB at 170 features."""
 MOST_ROUNDS = 20
@@ -26,7 +28,7 @@ class Sampled:
     evaluations: int
 
 
-def enumerated(predict: Predict, X: Floats, background: Floats) -> tuple[Floats, Floats]:
+def enumerated(predict: Predict, X: Floats, background: Floats, tell: Tell | None = None) -> tuple[Floats, Floats]:
     """Exact Shapley values from all 2^p coalitions (Shapley 1953).
 
     Parameters
@@ -35,6 +37,7 @@ def enumerated(predict: Predict, X: Floats, background: Floats) -> tuple[Floats,
         (n, p) -> (n, K).
     X : ndarray of shape (n, p)
     background : ndarray of shape (m, p)
+    tell : callable, optional
 
     Returns
     -------
@@ -51,6 +54,7 @@ def enumerated(predict: Predict, X: Floats, background: Floats) -> tuple[Floats,
         points = np.where(known[None, :, None], cases[:, None, None], background[None, None])
         out = np.asarray(predict(points.reshape(-1, p)), dtype=np.float64)
         games.append(out.reshape(len(cases), len(known), m, -1).mean(axis=2))
+        _told(tell, min(start + chunk, len(X)), len(X))
     game = np.concatenate(games)  # (n, coalitions, K)
     size = known.sum(axis=1)
     weight = np.array([factorial(s) * factorial(p - s - 1) / factorial(p) if s < p else 0.0 for s in size])
@@ -62,7 +66,14 @@ def enumerated(predict: Predict, X: Floats, background: Floats) -> tuple[Floats,
     return values, np.zeros(values.shape[1:])
 
 
-def sampled(predict: Predict, X: Floats, background: Floats, evaluations: int, random_state: int) -> Sampled:
+def _told(tell: Tell | None, done: int, total: int) -> None:
+    if tell is not None:
+        tell(done, total)
+
+
+def sampled(
+    predict: Predict, X: Floats, background: Floats, evaluations: int, random_state: int, tell: Tell | None = None
+) -> Sampled:
     """Shapley values from random orders of the features, each walked forwards and backwards.
 
     Mitchell R, Cooper J, Frank E, Holmes G. Sampling permutations for Shapley value estimation. JMLR 2022;23(43).
@@ -78,6 +89,7 @@ def sampled(predict: Predict, X: Floats, background: Floats, evaluations: int, r
     evaluations : int
         Model rows to spend; two rounds are always made, 20 at most.
     random_state : int
+    tell : callable, optional
 
     Returns
     -------
@@ -87,7 +99,13 @@ def sampled(predict: Predict, X: Floats, background: Floats, evaluations: int, r
     per_round = 2 * n * len(background) * max(p - 1, 1)
     rounds = int(np.clip(evaluations // per_round, 2, MOST_ROUNDS))
     top, bottom = (np.asarray(predict(rows), dtype=np.float64) for rows in (X, background))
-    found = np.stack([_round(predict, X, background, top, bottom, (random_state, r)) for r in range(rounds)])
+
+    def progress(r: int) -> Tell:
+        return lambda done, _: _told(tell, r * n + done, rounds * n)
+
+    found = np.stack(
+        [_round(predict, X, background, top, bottom, (random_state, r), progress(r)) for r in range(rounds)]
+    )
     spread = found.std(axis=0, ddof=1) / np.sqrt(rounds)
     error = np.sqrt((spread**2).mean(axis=0))
     return Sampled(found.mean(axis=0), error, rounds, rounds * per_round)
@@ -109,7 +127,9 @@ class Additive:
     intercept: Floats
 
 
-def sampled_additive(members: Sequence[Additive], evaluations: int, random_state: int) -> Sampled:
+def sampled_additive(
+    members: Sequence[Additive], evaluations: int, random_state: int, tell: Tell | None = None
+) -> Sampled:
     """Shapley values, as `sampled` has them, of the sum of the members' probabilities.
 
     A step along an order changes one term of each sum, so that a walk costs p terms instead of p predictions of p
@@ -121,11 +141,16 @@ def sampled_additive(members: Sequence[Additive], evaluations: int, random_state
     evaluations : int
         Steps to spend; two rounds are always made, 20 at most.
     random_state : int
+    tell : callable, optional
     """
     n, p, _ = members[0].cases.shape
     per_round = 2 * n * len(members[0].background) * p
     rounds = int(np.clip(evaluations // per_round, 2, MOST_ROUNDS))
-    found = np.stack([_additive_round(members, (random_state, r)) for r in range(rounds)])
+    rounds_made = []
+    for r in range(rounds):
+        rounds_made.append(_additive_round(members, (random_state, r)))
+        _told(tell, (r + 1) * n, rounds * n)
+    found = np.stack(rounds_made)
     spread = found.std(axis=0, ddof=1) / np.sqrt(rounds)
     error = np.sqrt((spread**2).mean(axis=0))
     return Sampled(found.mean(axis=0), error, rounds, rounds * per_round)
@@ -159,7 +184,7 @@ def _additive_walk(member: Additive, case: int, order: NDArray[np.intp]) -> Floa
 
 
 def _round(
-    predict: Predict, X: Floats, background: Floats, top: Floats, bottom: Floats, seed: tuple[int, int]
+    predict: Predict, X: Floats, background: Floats, top: Floats, bottom: Floats, seed: tuple[int, int], tell: Tell
 ) -> Floats:
     """One antithetic pair of orders for each case and background row; values (n, p, K)."""
     rng = np.random.default_rng(seed)
@@ -171,6 +196,7 @@ def _round(
         rank = rng.permuted(np.broadcast_to(np.arange(p), (len(X[part]), m, p)), axis=2)
         both = np.stack([rank, p - 1 - rank], axis=2)  # (cases, m, 2, p): position of each feature in its order
         values[part] = _walk(predict, X[part], background, top[part], bottom, both)
+        tell(min(start + chunk, n), n)
     return values
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from ovfrad.explanation.sampling import Additive, Sampled, enumerated, sampled, sampled_additive
+from ovfrad.explanation.sampling import Additive, Sampled, Tell, enumerated, sampled, sampled_additive
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Floats], Floats]
@@ -101,6 +101,7 @@ def shap_values(
     classes: Sequence[str] | None = None,
     evaluations: int = EVALUATIONS,
     random_state: int = 0,
+    tell: Tell | None = None,
 ) -> ShapTable:
     """Explain the probabilities (boosters and logistic regression: the log-odds) of cases.
 
@@ -121,6 +122,8 @@ def shap_values(
     evaluations : int
         Model rows that sampling may ask for. With few features all coalitions are enumerated instead.
     random_state : int
+    tell : callable, optional
+        Called with cases done and cases in all, over all seeds, where values are sampled.
 
     Returns
     -------
@@ -140,7 +143,7 @@ def shap_values(
     exact = _exact(_unwrapped(model), X, background)
     if exact is None:
         base = np.asarray(predict_proba(background), dtype=np.float64).mean(axis=0)
-        values, error, method, asked = _general(predict_proba, model, X, background, evaluations, random_state)
+        values, error, method, asked = _general(predict_proba, model, X, background, evaluations, random_state, tell)
         output, name = probabilities, PROBABILITY
     else:
         values, base, output, name, method = exact
@@ -231,14 +234,20 @@ def _tree_values(model: Any, X: Floats, background: Floats) -> Floats:
 
 
 def _general(
-    predict_proba: Predict, model: Any, X: Floats, background: Floats, evaluations: int, random_state: int
+    predict_proba: Predict,
+    model: Any,
+    X: Floats,
+    background: Floats,
+    evaluations: int,
+    random_state: int,
+    tell: Tell | None,
 ) -> tuple[Floats, Floats, str, int]:
     """Values, error, method and evaluations of any model; the trees inside `auto` are left to TreeSHAP."""
     n, p = X.shape
     if p < 64 and 2**p * len(background) * n <= evaluations:
-        return (*enumerated(predict_proba, X, background), f"all {2**p} coalitions", 2**p * len(background) * n)
+        return (*enumerated(predict_proba, X, background, tell), f"all {2**p} coalitions", 2**p * len(background) * n)
     if type(model).__name__ != "AutoModel":
-        found = sampled(predict_proba, X, background, evaluations, random_state)
+        found = sampled(predict_proba, X, background, evaluations, random_state, tell)
         return found.values, found.error, _sampling_name(found), found.evaluations
     share = 1.0 / len(model.members_)
     logistic = [member for member in model.members_ if hasattr(member, "contributions")]
@@ -247,6 +256,7 @@ def _general(
         [_additive(member, X, background) for member in logistic],
         STEPS_PER_EVALUATION * evaluations,
         random_state,
+        tell,
     )
     values = share * (found.values + sum(_tree_values(forest, X, background) for forest in forests))
     return values, share * found.error, f"trees exact, logistic members by {_sampling_name(found)}", found.evaluations

@@ -165,7 +165,8 @@ def _surface(axes: Any, triangles: np.ndarray, vertices: np.ndarray, elevation: 
     axes.set_box_aspect(np.maximum(high - low, 1e-6), zoom=1.0)
     axes.view_init(elevation, azimuth)
     for name, letter in (("x", "right to left"), ("y", "front to back"), ("z", "height")):
-        getattr(axes, f"set_{name}label")(f"{letter}, mm", fontsize=6, labelpad=-7)
+        pad = -7 if elevation else -3
+        getattr(axes, f"set_{name}label")(f"{letter}, mm", fontsize=6, labelpad=pad)
         axis = getattr(axes, f"{name}axis")
         axis.pane.set_facecolor("white")
         axis.pane.set_edgecolor("#E4E7EC")

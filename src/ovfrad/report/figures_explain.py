@@ -1,17 +1,15 @@
-"""Figures of the explanations: SHAP bar, beeswarm, decision plot, waterfall; nomogram (H1, H2; paper Fig 7, 8)."""
+"""Figures of SHAP values: bar, beeswarm, decision plot, waterfall (METHODS H1; paper Fig 7, 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ovfrad.explanation.importance import waterfall
-from ovfrad.explanation.nomogram import Nomogram
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.parts import Shap
-from ovfrad.report.style import GREY, INK, PALE, colour, drawable, few_ticks, grid, line, new_figure, shared_xlabel
+from ovfrad.report.style import GREY, INK, colour, drawable, few_ticks, grid, line, new_figure, shared_xlabel
 from ovfrad.report.words import class_name, feature_name
 
 if TYPE_CHECKING:
@@ -144,8 +142,8 @@ def shap_decision(data: ReportInput) -> Figure | None:
     every = figure.subplots(1, len(rows), sharey=True, sharex=True, squeeze=False)[0]
     for axes, row in zip(every, rows, strict=True):
         _decision_panel(axes, shap, row, order, data)
-    names = [drawable(feature_name(shap.table.feature_names[j]), 36) for j in order]
-    every[0].set_yticks(np.arange(len(order) + 1), ["all other features", *names[::-1]], fontsize=7)
+    names = [drawable(feature_name(shap.table.feature_names[j]), 32) for j in order]
+    every[0].set_yticks(np.arange(len(order) + 1), ["all other features", *names[::-1]], fontsize=6.8)
     shared_xlabel(figure, f"Output, {output_words(shap)}")
     handles, labels = every[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4)
@@ -168,27 +166,28 @@ def _decision_panel(axes: Axes, shap: Shap, row: int, order: np.ndarray, data: R
     grid(axes)
 
 
-def waterfall_case(shap: Shap) -> tuple[int, int]:
-    """Row and class of the waterfall: the last of the decision plots, and the class of that case."""
-    row = decision_cases(shap)[-1]
-    if shap.table.output.shape[1] == 2:
-        return row, 1
-    return row, int(np.argmax(shap.table.output[row]) if shap.y_true is None else shap.y_true[row])
+def waterfall_cases(shap: Shap) -> list[tuple[int, int]]:
+    """Row and class of each waterfall: the cases of the decision plots, each with the output for its own class."""
+    K = shap.table.output.shape[1]
+    if K == 2:
+        return [(row, 1) for row in decision_cases(shap)]
+    own = np.argmax(shap.table.output, axis=1) if shap.y_true is None else np.asarray(shap.y_true)
+    return [(row, int(own[row])) for row in decision_cases(shap)]
 
 
-def shap_waterfall(data: ReportInput) -> Figure | None:
-    """Waterfall of one case: from the base to the output for its class, the smallest steps first (H1)."""
+def shap_waterfall(data: ReportInput, place: int = -1) -> Figure | None:
+    """Waterfall of one chosen case: from the base to the output for its class, the smallest steps first (H1)."""
     shap = data.shap
     if shap is None or not decision_cases(shap):
         return None
-    row, k = waterfall_case(shap)
+    row, k = waterfall_cases(shap)[place]
     steps = waterfall(shap.table, row, k, MOST - 5)
     figure = new_figure(1.2 + 0.24 * len(steps), 6.2)
     axes = figure.subplots()
     for place, (_, step) in enumerate(steps.iterrows()):
         _waterfall_step(axes, place, step["start"], step["end"])
     low, high = axes.get_xlim()
-    axes.set_xlim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    axes.set_xlim(low - 0.15 * (high - low), high + 0.15 * (high - low))
     names = [drawable(feature_name(name), 40) for name in steps["feature"]]
     axes.set_yticks(range(len(steps)), names)
     _waterfall_end(axes, shap.table.base[k], "base", -0.95)
@@ -219,63 +218,3 @@ def _waterfall_step(axes: Axes, place: int, start: float, end: float) -> None:
     offset = (3, 0) if right else (-3, 0)
     ha = "left" if right else "right"
     axes.annotate(words, (end, place), offset, textcoords="offset points", ha=ha, va="center", fontsize=6.8)
-
-
-def nomogram(chart: Nomogram) -> Figure:
-    """Points per predictor, total points, and the probability axes below (H2)."""
-    ruler = [(f"{p}", float(p)) for p in range(0, 101, 10)]
-    lines = [("Points", ruler), *((s.variable, s.ticks) for s in chart.scales)]
-    high = chart.most_points
-    total = [(f"{t:g}", float(t)) for t in _round_ticks(0.0, high)]
-    ticks = chart.probability_ticks()
-    axes = [("Total points", total)]
-    for event in chart.events:
-        here = ticks[ticks["event"] == event]
-        places = [(f"{p:g}", t) for p, t in zip(here["probability"], here["total"], strict=True)]
-        axes.append((event.replace(">=", "≥"), places))
-    figure = new_figure(0.35 + 0.47 * (len(lines) + len(axes)))
-    top, bottom = figure.subplots(2, 1, height_ratios=[len(lines), len(axes)])
-    _scales(top, lines, (0, 100))
-    _scales(bottom, axes, (0, high))
-    return figure
-
-
-def _round_ticks(low: float, high: float) -> np.ndarray:
-    from matplotlib.ticker import MaxNLocator
-
-    ticks = np.array(MaxNLocator(nbins=10, steps=[1, 2, 5, 10]).tick_values(low, high), dtype=float)
-    return ticks[(ticks >= low - 1e-9) & (ticks <= high + 1e-9)]
-
-
-def _scales(axes: Axes, lines: Sequence[tuple[str, Sequence[tuple[str, float]]]], limits: tuple[float, float]) -> None:
-    """Ruled lines with ticks; the first line is a ruler, with fine ticks and verticals through all lines."""
-    axes.set(xlim=limits, ylim=(len(lines) - 0.35, -0.75))
-    axes.set_yticks(range(len(lines)), [drawable(feature_name(name), 34) for name, _ in lines])
-    axes.tick_params(length=0)
-    axes.set_xticks([])
-    axes.spines[:].set_visible(False)
-    ruler = np.array([x for _, x in lines[0][1]])
-    for x in ruler:
-        axes.axvline(x, color=PALE, lw=0.5, zorder=0)
-    fine = np.arange(ruler[0], limits[1] + 1e-9, (ruler[1] - ruler[0]) / 10)
-    axes.plot([ruler[0], fine[-1]], [0, 0], color=INK, lw=1)
-    axes.vlines(fine, 0, 0.06, color=INK, lw=0.4)
-    for row, (_, ticks) in enumerate(lines):
-        if ticks:
-            places = [x for _, x in ticks]
-            axes.plot([min(places), max(places)], [row, row], color=INK, lw=1)
-            _ticks(axes, row, ticks, limits[1] - limits[0])
-
-
-def _ticks(axes: Axes, row: int, ticks: Sequence[tuple[str, float]], span: float) -> None:
-    """Ticks with texts below; a text without room there goes above, and where there is none either, is left out."""
-    ends = {"below": -np.inf, "above": -np.inf}
-    looks = {"below": (0.17, "top"), "above": (-0.07, "bottom")}
-    for text, x in sorted(ticks, key=lambda tick: tick[1]):
-        axes.plot([x, x], [row, row + 0.13], color=INK, lw=0.8)
-        half = 0.0058 * len(str(text)) * span
-        side = next((s for s, end in ends.items() if x - half > end + 0.012 * span), None)
-        if side is not None:
-            shift, va = looks[side]
-            axes.text(x, row + shift, drawable(text, 16), ha="center", va=va, fontsize=6.8)
-            ends[side] = x + half

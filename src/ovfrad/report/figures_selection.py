@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _UP, _DOWN = "#882255", "#0072B2"
+#: Colours of the strongest paths (Okabe and Ito), solid for the first four, dashed for the others.
+PATHS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#882255", "#44464B")
+PATH_LINES = ("-", (0, (4, 1.5)))
 #: Unit of the rad-score, and what its cross-validation shows, by the kind of the LASSO.
 _UNITS = {"multinomial": "log-odds", "ordinal": "log-odds of a higher class", "cox": "log hazard"}
 _LOSSES = {
@@ -87,7 +90,7 @@ def _paths(axes: Axes, path: pd.DataFrame) -> None:
     at = path.index.to_numpy(float)
     for place, j in enumerate(strongest):
         label = drawable(feature_name(str(path.columns[j])), 34)
-        axes.plot(at, path.iloc[:, j], color=f"C{place}", lw=1.2, label=label, zorder=3)
+        axes.plot(at, path.iloc[:, j], color=PATHS[place], ls=PATH_LINES[place // 4], lw=1.2, label=label, zorder=3)
     for j in others[strength[others] > 0]:
         axes.plot(at, path.iloc[:, j], color="#B8BEC9", lw=0.6, zorder=2)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=6.2, title="Strongest", title_fontsize=6.8)

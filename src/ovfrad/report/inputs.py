@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ovfrad.explanation.nomogram import Nomograms
-from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, SliceStack, Weights
+from ovfrad.report.parts import Chosen, Gallery, Mesh, MontageCase, SelectionTrace, Shap, SliceStack, Weights
 
 #: Cohorts in the order of the paper; `train` is the nested, out-of-fold estimate.
 COHORTS = ("train", "internal", "external", "prospective")
@@ -60,6 +60,10 @@ class ReportInput:
         Columns `setting`, `paper` (what it says), `sound` (what we do), `why`, all in words.
     selection : mapping of arm to SelectionTrace
         Feature selection.
+    chosen : Chosen, optional
+        What the filters did, and what the features mean in these data.
+    shap_models : mapping of model to Shap
+        SHAP values of each of the nine.
     shap, nomogram, mesh : optional
         Explanations and the picture of one mask.
     montage : sequence of MontageCase
@@ -95,6 +99,8 @@ class ReportInput:
     excluded: pd.DataFrame | None = None
     recipe_differences: pd.DataFrame | None = None
     selection: Mapping[str, SelectionTrace] = field(default_factory=dict)
+    chosen: Chosen | None = None
+    shap_models: Mapping[str, Shap] = field(default_factory=dict)
     shap: Shap | None = None
     nomogram: Nomograms | None = None
     montage: Sequence[MontageCase] = ()

@@ -118,6 +118,34 @@ class SelectionTrace:
 
 
 @dataclass(frozen=True, eq=False)
+class Chosen:
+    """What the filters did to the radiomics of every arm, and what the features mean in these data.
+
+    Attributes
+    ----------
+    reproducibility : DataFrame, optional
+        feature, icc, lower, kept; as `explanation.chosen.reproducibility` gives it.
+    redundancy : DataFrame, optional
+        feature, stands_in, rho; as in `explanation.chosen.Redundancy.members`.
+    order : sequence of str
+        Features of the matrix `rho`, side by side.
+    rho : ndarray of uint8, optional
+        |Spearman rho| in that order, 0..255.
+    directions : DataFrame, optional
+        feature, rho, mean_<class>, sd; as `explanation.chosen.directions` gives it.
+    facts : mapping
+        `icc_pairs`, `icc_patients`, `icc_min`, `icc_bound`, `spearman_max`, `spearman_rule`.
+    """
+
+    reproducibility: pd.DataFrame | None = None
+    redundancy: pd.DataFrame | None = None
+    order: Sequence[str] = ()
+    rho: np.ndarray | None = None
+    directions: pd.DataFrame | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Shap:
     """SHAP values of one model, and whose they are (H1).
 

@@ -1,16 +1,10 @@
-"""Sections of the results: performance, calibration, decisions and explanation (METHODS F, H)."""
+"""Sections of the results: performance, calibration and decisions (METHODS F)."""
 
 from __future__ import annotations
 
-import pandas as pd
-
-from ovfrad.explanation.importance import global_bar
-from ovfrad.explanation.nomogram import Nomogram, Nomograms
-from ovfrad.report.blocks import Block, Drawn, Section, absent, figure, table, text, why_absent
-from ovfrad.report.figures_explain import output_words
+from ovfrad.report.blocks import Drawn, Section, absent, figure, table, text, why_absent
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.opening import comparison_words, headline_words
-from ovfrad.report.parts import Shap
 from ovfrad.report.sections_detail import conformal
 from ovfrad.report.table_results import (
     calibration_table,
@@ -125,88 +119,3 @@ def calibration(data: ReportInput, drawn: Drawn) -> Section:
         *conformal(data),
     ]
     return Section("calibration", "Calibration and decisions", blocks)
-
-
-def explanation(data: ReportInput, drawn: Drawn) -> Section:
-    """SHAP and nomogram."""
-    blocks: list[Block] = []
-    if data.shap is None:
-        blocks.append(absent(why_absent(data, "shap", "SHAP values are absent: they were not computed in this run.")))
-    else:
-        blocks += _shap(data, drawn)
-    if data.nomogram is None:
-        reason = "The nomogram is absent: it was not fitted in this run."
-        if not data.ordered:
-            reason = "The nomogram of one scale is absent: it needs an order of the classes."
-        blocks.append(absent(why_absent(data, "nomogram", reason)))
-    else:
-        blocks += _nomograms(data.nomogram, drawn)
-    return Section("explanation", "Explanation", [b for b in blocks if b.text != "–" or b.kind != "absent"])
-
-
-def _shap(data: ReportInput, drawn: Drawn) -> list[Block]:
-    shap = data.shap
-    assert shap is not None
-    n, p = len(shap.case_ids), len(shap.table.feature_names)
-    share = shap.table.error_share
-    error = f" Between-seed standard error: {100 * share:.1f}% of the size of a value." if share else ""
-    rows = f"{n} {data.unit} ({shap.cohort or 'all cohorts'}), {p} features"
-    what = f"{shap.model or 'headline model'}, {shap.table.method}, {rows}"
-    lines = [
-        text(
-            f"Explained: {what}; output: {output_words(shap)}.{error} SHAP values say what the model used, "
-            "not what causes the class; of correlated features one can stand for another."
-        ),
-        figure("shap_bar" in drawn, "shap_bar", "Mean absolute SHAP value per feature and class."),
-        figure(
-            "shap_beeswarm" in drawn,
-            "shap_beeswarm",
-            "SHAP values per class: each point is one case; right of 0 raises the output for the class; colour: the "
-            "feature's value from low (blue) to high (magenta).",
-        ),
-        figure(
-            "shap_decision" in drawn,
-            "shap_decision",
-            "Decision plots: from the base (bottom) to the output (top), one case per class.",
-            "Each case is the one of its class with the median output for that class.",
-        ),
-        figure(
-            "shap_waterfall" in drawn,
-            "shap_waterfall",
-            "Waterfall of the last of these cases: what each feature adds to the output for its class, from the base "
-            "(bottom) to the output (top).",
-        ),
-    ]
-    return [
-        *lines,
-        table(shap_table(shap), "shap_importance", "Mean absolute SHAP value of every feature.", folded=True),
-    ]
-
-
-def shap_table(shap: Shap) -> pd.DataFrame:
-    """Mean absolute SHAP value per feature and class, largest first."""
-    bars = global_bar(shap.table).map(lambda value: f"{value:.3g}")
-    bars = bars.rename(columns={"all": "All classes", "error": "Standard error"}).reset_index()
-    return bars.rename(columns={"feature": "Feature"})
-
-
-def _nomograms(found: Nomograms, drawn: Drawn) -> list[Block]:
-    """Figure and points of each nomogram, and what was found out on the way."""
-    title = "Nomogram: add up the points of each line, then read the probabilities below the total."
-    blocks: list[Block] = []
-    for name, one in nomogram_names(found):
-        events = ", ".join(one.events).replace(">=", "≥")
-        blocks.append(
-            figure(name in drawn, name, title, f"Probabilities: {events}.", otherwise="The nomogram was not drawn.")
-        )
-        points = one.points_table().assign(points=lambda t: t["points"].map(lambda value: f"{value:.1f}"))
-        blocks.append(table(points, f"{name}_points", "Points of the nomogram.", folded=True))
-    notes = [f"{note[:1].upper()}{note[1:]}." for note in found.notes]
-    return [*blocks, Block("list", title="About the nomogram", items=notes)] if notes else blocks
-
-
-def nomogram_names(found: Nomograms) -> list[tuple[str, Nomogram]]:
-    """File name and nomogram: one, or one for each threshold."""
-    if len(found.nomograms) == 1:
-        return [("nomogram", found.nomograms[0])]
-    return [(f"nomogram_{place}", one) for place, one in enumerate(found.nomograms, start=1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,8 +17,9 @@ from ovfrad.report.blocks import Section
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.opening import weights_text
 from ovfrad.report.sections import sections
-from ovfrad.report.sections_results import nomogram_names
+from ovfrad.report.sections_explain import nomogram_names, waterfall_names
 from ovfrad.report.style import house_style, save, slug
+from ovfrad.report.word import write_checklists, write_manuscript
 from ovfrad.report.words import RESEARCH_ONLY
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ _NUMBER = re.compile(r"-\d[\d.]*%?( \([\d. to-]+\)| \(no interval\))?")
 _PHOTO_DPI = {"roi_montage": 220, "gallery": 220, "mesh": 220}
 
 
-def write_report(data: ReportInput, folder: Path, progress: Callable[[str], Any] | None = None) -> Path:
-    """Write `tables/*.csv`, `figures/*.{svg,png}` and `report.html` into `folder`.
+def write_report(data: ReportInput, folder: Path, progress: Callable[[int, int], Any] | None = None) -> Path:
+    """Write `tables/*.{csv,docx}`, `figures/*.{svg,png}` and `report.html` into `folder`.
 
     Everything is made beside its place first and moved there when complete; `report.html` comes last.
 
@@ -41,7 +43,7 @@ def write_report(data: ReportInput, folder: Path, progress: Callable[[str], Any]
     folder : Path
         Run folder; created when absent.
     progress : callable, optional
-        Called with the name of each figure before it is drawn.
+        Called with the figures that are done, and all that may be drawn.
 
     Returns
     -------
@@ -58,6 +60,8 @@ def write_report(data: ReportInput, folder: Path, progress: Callable[[str], Any]
         drawn = draw_all(data, made / "figures", progress)
         parts = sections(data, frozenset(drawn))
         write_tables(data, parts, made / "tables")
+        write_manuscript(data, parts, made / "tables" / "manuscript.docx")
+        write_checklists(data, parts[-1], made / "tables" / "checklists.docx")
         (made / "report.html").write_text(render(data, parts, made / "figures"), encoding="utf-8")
         _move(made, folder)
     finally:
@@ -76,10 +80,24 @@ def _move(made: Path, folder: Path) -> None:
 
 def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
     """Name and drawing of every figure that the input may allow."""
-    from ovfrad.report import figures_cases, figures_detail, figures_explain, figures_results, figures_selection
+    from ovfrad.report import (
+        figures_cases,
+        figures_detail,
+        figures_explain,
+        figures_filters,
+        figures_groups,
+        figures_nomogram,
+        figures_results,
+        figures_selection,
+        figures_workflow,
+    )
 
-    for name in ("flow_chart", "montage", "mesh"):
+    yield "flow_chart", partial(figures_cases.flow_chart, data)
+    yield "workflow", partial(figures_workflow.workflow, data)
+    for name in ("montage", "mesh"):
         yield {"montage": "roi_montage"}.get(name, name), partial(getattr(figures_cases, name), data)
+    yield "icc", partial(figures_filters.reproducibility, data)
+    yield "spearman_clusters", partial(figures_filters.redundancy, data)
     for arm, trace in data.selection.items():
         yield f"lasso_{slug(arm)}", partial(figures_selection.lasso, trace)
         yield f"rad_score_{slug(arm)}", partial(figures_selection.rad_score, trace)
@@ -87,25 +105,34 @@ def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | Non
         yield name, partial(getattr(figures_results, name), data)
     for name in ("subgroup_forest", "gallery"):
         yield name, partial(getattr(figures_detail, name), data)
-    for name in ("shap_bar", "shap_beeswarm", "shap_decision", "shap_waterfall"):
+    for name in ("shap_bar", "shap_beeswarm", "shap_decision"):
         yield name, partial(getattr(figures_explain, name), data)
+    for place, name in enumerate(waterfall_names(data)):
+        yield name, partial(figures_explain.shap_waterfall, data, place)
+    yield "shap_groups", partial(figures_groups.shap_groups, data)
+    yield "shap_models", partial(figures_groups.shap_models, data)
+    for model, shap in data.shap_models.items():
+        yield f"shap_{slug(model)}", partial(figures_explain.shap_beeswarm, replace(data, shap=shap))
     for name, one in nomogram_names(data.nomogram) if data.nomogram is not None else ():
-        yield name, partial(figures_explain.nomogram, one)
+        yield name, partial(figures_nomogram.nomogram, one)
 
 
-def draw_all(data: ReportInput, folder: Path, progress: Callable[[str], Any] | None = None) -> list[str]:
+def draw_all(data: ReportInput, folder: Path, progress: Callable[[int, int], Any] | None = None) -> list[str]:
     """Draw every figure for which there is something to draw; return their names."""
     version = data.run.get("version", "")
     footer = " · ".join(filter(None, [f"ovfrad {version}".strip(), data.study, weights_text(data), RESEARCH_ONLY]))
     drawn = []
     with house_style():
-        for name, draw in drawings(data):
+        wanted = list(drawings(data))
+        for done, (name, draw) in enumerate(wanted):
             if progress is not None:
-                progress(name)
+                progress(done, len(wanted))
             figure = draw()
             if figure is not None:
                 save(figure, folder, name, footer, dpi=_PHOTO_DPI.get(name, 300))
                 drawn.append(name)
+    if progress is not None:
+        progress(len(wanted), len(wanted))
     return drawn
 
 
@@ -117,6 +144,7 @@ def write_tables(data: ReportInput, parts: list[Section], folder: Path) -> None:
         spreadsheet_safe(block.table).to_csv(folder / f"{block.name}.csv", index=False, encoding="utf-8")
         lines.append(f"{block.name}.csv: {block.title} {block.text}".strip())
     notes = " · ".join(filter(None, [weights_text(data), RESEARCH_ONLY]))
+    lines += ["manuscript.docx: methods paragraph, references and main tables.", "checklists.docx: to be filled in."]
     head = f"Tables of the study {data.study}, as shown in report.html. {notes}."
     (folder / "README.txt").write_text("\n".join([head, "", *lines, ""]), encoding="utf-8")
 

@@ -13,14 +13,16 @@ from ovfrad.explanation import importance
 from ovfrad.explanation.background import choose_cases, kmeans_background
 from ovfrad.explanation.combined import combined_variables
 from ovfrad.explanation.nomogram import build_nomograms
-from ovfrad.explanation.shap import ShapTable, shap_values
+from ovfrad.explanation.sampling import Tell
+from ovfrad.explanation.shap import EVALUATIONS, ShapTable, shap_values
 from ovfrad.models.fitted import FittedModel, Views, raw_proba
 from ovfrad.models.folds import patient_folds
 from ovfrad.models.procedure import BEST, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.selection import FusedFeatures
-from ovfrad.study.settings import StudySettings
+from ovfrad.study.settings import NINE, StudySettings
 from ovfrad.workflow.evaluate import settings_of
+from ovfrad.workflow.explain_chosen import write_chosen
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.model import load_models
 from ovfrad.workflow.rows import make_rows
@@ -30,60 +32,94 @@ NOMOGRAM_NOTE = (
 )
 #: Cases explained: enough for a beeswarm, few enough for sampling.
 MOST_CASES = 60
+#: The same for each of the nine, and the model rows that sampling may then ask for: a fifth of the headline's.
+MOST_CASES_NINE, EVALUATIONS_NINE = 40, EVALUATIONS // 5
 #: Where the explained cases come from: the first of these that the study has.
 EXPLAINED = ("internal", "external", "prospective", "train")
 
 
 def explain_run(folder: RunFolder, model: str | None, progress: Progress) -> Path:
-    """Write `explanation/`: SHAP of the headline model (or of `model`) and, for it, the nomogram."""
+    """Write `explanation/`: SHAP of one `model`; or of the headline model, each of the nine, and the nomogram."""
     settings, run = settings_of(folder), folder.read_json("run.json")
-    classes = tuple(run["classes"])
-    chain, models, best = load_models(folder)
     headline = run["prespecified"]["headline"]
+    chain, models, best = load_models(folder)
+    one = _Explained(folder, settings, tuple(run["classes"]), chain, models)
     name = model or headline["model"]
     name = str(best) if name == BEST else name
     if name not in models:
         raise InputError("E_MODEL", folder.path, f"has no model {name!r}", f"choose one of {', '.join(models)}")
-    cases, table = folder.read_table("cases.parquet"), folder.read_table("features.parquet")
-    training = make_rows(settings, cases, table, "train")
-    cohort = next(c for c in EXPLAINED if (cases["cohort"] == c).any())
-    place = "explanation" if model is None else f"explanation/{name}"
-    progress("SHAP", 0, 1)
-    found = _shap(chain, models[name], training, make_rows(settings, cases, table, cohort), classes, settings.seed)
-    progress("SHAP", 1, 1)
-    told: dict[str, Any] = {"model": name, "cohort": cohort, "classes": list(classes), "absent": {}}
-    if found is None:
-        told["absent"]["shap"] = f"No SHAP values: no feature survived selection, so {name} predicts the class shares."
-    else:
-        _write_shap(folder, place, *found)
-        told |= {"method": found[0].method, "evaluations": found[0].evaluations, "error_share": found[0].error_share}
-    if model is None:
-        reason = _no_nomogram(settings, chain)
-        told["absent"] |= {"nomogram": reason} if reason else {}
-        made = {} if reason else _nomogram(folder, settings, training, cases, classes, headline["arm"], progress)
-        told["absent"] |= made.pop("absent", {})
-        told |= made
-    return folder.write_json(f"{place}/explanation.json", told).parent
+    if model is not None:
+        return one.write(f"explanation/{name}", name, progress).parent
+    for other in (n for n in NINE if n in models):
+        one.write(f"explanation/{other}", other, progress, MOST_CASES_NINE, EVALUATIONS_NINE)
+    extra = {"chosen": write_chosen(folder, chain, one.training, one.classes)}
+    reason = _no_nomogram(settings, chain)
+    made = {"absent": {"nomogram": reason}} if reason else _nomogram(one, headline["arm"], progress)
+    return one.write("explanation", name, progress, extra=extra | made).parent
+
+
+class _Explained:
+    """Rows and models of a run, and the writing of one model's SHAP values."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: StudySettings,
+        classes: tuple[str, ...],
+        chain: FusedFeatures,
+        models: dict[str, FittedModel],
+    ) -> None:
+        self.folder, self.settings, self.classes, self.chain, self.models = folder, settings, classes, chain, models
+        self.cases, table = folder.read_table("cases.parquet"), folder.read_table("features.parquet")
+        self.cohort = next(c for c in EXPLAINED if (self.cases["cohort"] == c).any())
+        self.training = make_rows(settings, self.cases, table, "train")
+        self.rows = make_rows(settings, self.cases, table, self.cohort)
+
+    def write(
+        self,
+        place: str,
+        name: str,
+        progress: Progress,
+        most: int = MOST_CASES,
+        evaluations: int = EVALUATIONS,
+        extra: dict[str, Any] | None = None,
+    ) -> Path:
+        """SHAP values of one model under `place`, the JSON that tells of them last; its path."""
+        progress(f"SHAP {name}", 0, 1)
+        found = _shap(self, self.models[name], most, evaluations, lambda done, n: progress(f"SHAP {name}", done, n))
+        progress(f"SHAP {name}", 1, 1)
+        told: dict[str, Any] = {"model": name, "cohort": self.cohort, "classes": list(self.classes), "absent": {}}
+        if found is None:
+            none = f"No SHAP values: no feature survived selection, so {name} predicts the class shares."
+            told["absent"]["shap"] = none
+        else:
+            _write_shap(self.folder, place, *found)
+            table = found[0]
+            told |= {"method": table.method, "evaluations": table.evaluations, "error_share": table.error_share}
+        more = dict(extra or {})
+        told["absent"] |= more.pop("absent", {})
+        return self.folder.write_json(f"{place}/explanation.json", told | more)
 
 
 def _shap(
-    chain: FusedFeatures, model: FittedModel, training: Rows, rows: Rows, classes: tuple[str, ...], seed: int
+    told: _Explained, model: FittedModel, most: int, evaluations: int, tell: Tell
 ) -> tuple[ShapTable, pd.MultiIndex, np.ndarray] | None:
     """SHAP table of chosen cases, their index and codes; None for a model without a feature."""
-    columns = list(model.columns)
+    columns, classes, seed = list(model.columns), told.classes, told.settings.seed
     if not columns:
         return None
-    background = kmeans_background(_seen(chain, model, training), random_state=seed)
-    X = _seen(chain, model, rows)
-    chosen = choose_cases(rows.codes, MOST_CASES, seed)
+    background = kmeans_background(_seen(told.chain, model, told.training), random_state=seed)
+    X = _seen(told.chain, model, told.rows)
+    chosen = choose_cases(told.rows.codes, most, seed)
 
     def predict(array: np.ndarray) -> np.ndarray:
         return raw_proba(model.estimator, pd.DataFrame(array, columns=columns), len(classes))
 
     table = shap_values(
-        predict, X[chosen], background, columns, model=model.estimator, classes=classes, random_state=seed
-    )
-    return table, rows.X.index[chosen], rows.codes[chosen]
+        predict, X[chosen], background, columns, model=model.estimator, classes=classes, evaluations=evaluations,
+        random_state=seed, tell=tell,
+    )  # fmt: skip
+    return table, told.rows.X.index[chosen], told.rows.codes[chosen]
 
 
 def _seen(chain: FusedFeatures, model: FittedModel, rows: Rows) -> np.ndarray:
@@ -128,20 +164,13 @@ def _no_nomogram(settings: StudySettings, chain: FusedFeatures) -> str | None:
     return None
 
 
-def _nomogram(
-    folder: RunFolder,
-    settings: StudySettings,
-    training: Rows,
-    cases: pd.DataFrame,
-    classes: tuple[str, ...],
-    arm: str,
-    progress: Progress,
-) -> dict[str, Any]:
+def _nomogram(told: _Explained, arm: str, progress: Progress) -> dict[str, Any]:
     """Nomogram of the cross-fitted rad-score and the baseline characteristics that count; or why there is none."""
+    folder, settings, classes, training = told.folder, told.settings, told.classes, told.training
     progress("nomogram", 0, 1)
     try:
         score = cross_fitted_score(settings, training, classes, arm)
-        clinical = cases.loc[training.X.index]
+        clinical = told.cases.loc[training.X.index]
         allowed = tuple(c for c in settings.clinical.columns if c in clinical and clinical[c].notna().all())
         kept = combined_variables(score, clinical, training.codes, len(classes), columns=allowed)
         drawn = build_nomograms(kept.frame, training.codes, classes, outcome="class")

@@ -16,13 +16,25 @@ from ovfrad.explanation.nomogram import Nomograms, build_nomograms
 from ovfrad.explanation.shap import ShapTable
 from ovfrad.report import gallery as choice
 from ovfrad.report.inputs import ReportInput
-from ovfrad.report.parts import Gallery, Mesh, MontageCase, SelectionTrace, Shap, SliceStack, Weights, step_counts
+from ovfrad.report.parts import (
+    Chosen,
+    Gallery,
+    Mesh,
+    MontageCase,
+    SelectionTrace,
+    Shap,
+    SliceStack,
+    Weights,
+    step_counts,
+)
+from ovfrad.report.pdf import write_pdf
 from ovfrad.report.surface import surface
 from ovfrad.report.words import class_name
 from ovfrad.study.recipes import DIFFERENCES
-from ovfrad.study.settings import StudySettings
+from ovfrad.study.settings import NINE, StudySettings
 from ovfrad.workflow import case as one
 from ovfrad.workflow.evaluate import settings_of
+from ovfrad.workflow.explain_chosen import read_chosen
 from ovfrad.workflow.folder import Progress, RunFolder
 
 #: What this version does not do, in the words of the method (METHODS.md).
@@ -32,7 +44,6 @@ NOT_YET = (
     "Fine-tuning of the network (D3) and attribution by Grad-CAM or relevance propagation (D7)",
     "The effect of one step at a time (--effects); permutation comparison of arms (F3)",
     "A warning on whole-vertebra masks beyond their volume (B6); agreement of the readers' classes (A3)",
-    "CLEAR, TRIPOD+AI and METRICS checklists (H4), PDF",
     "More than one machine (Dask)",
 )
 PICTURES_PER_CLASS = 2
@@ -42,25 +53,29 @@ _TOLD_ELSEWHERE = ("warnings", "case_warnings", "weights", "excluded")
 
 
 def report_run(folder: RunFolder, progress: Progress) -> Path:
-    """Write tables, figures and report.html."""
+    """Write tables, figures, Word files and report.html; a PDF of an earlier report is taken away."""
     data = gather(folder)
-    drawn: list[str] = []
-
-    def tell(name: str) -> None:
-        drawn.append(name)
-        progress("figures", len(drawn), max(len(drawn), FIGURES))
-
     try:
-        path = report.write_report(data, folder.path, tell)
+        (folder / "report.pdf").unlink(missing_ok=True)
+        return report.write_report(data, folder.path, lambda done, total: progress("figures", done, total))
     except OSError as error:
-        fault = f"cannot be written ({error.strerror or error})"
-        raise InputError("E_WRITE", folder.path, fault, "free space, or choose a folder you can write to") from None
-    progress("figures", max(len(drawn), FIGURES), max(len(drawn), FIGURES))
+        raise _unwritable(folder.path, error) from None
+
+
+def pdf_of(page: Path, progress: Progress) -> Path:
+    """The page as PDF, beside it."""
+    progress("PDF", 0, 1)
+    try:
+        path = write_pdf(page)
+    except OSError as error:
+        raise _unwritable(page.parent, error) from None
+    progress("PDF", 1, 1)
     return path
 
 
-#: About how many figures a report has, for the progress bar.
-FIGURES = 20
+def _unwritable(path: Path, error: OSError) -> InputError:
+    fault = f"cannot be written ({error.strerror or error})"
+    return InputError("E_WRITE", path, fault, "free space, or choose a folder you can write to")
 
 
 def gather(folder: RunFolder) -> ReportInput:
@@ -93,7 +108,9 @@ def gather(folder: RunFolder) -> ReportInput:
         excluded=pd.DataFrame(run["excluded"], columns=["patient_id", "vertebra", "exclusion"]),
         recipe_differences=_differences(),
         selection=_selection(folder, run["prespecified"]["headline"]["recipe"], settings),
-        shap=_shap(folder, explained),
+        chosen=_chosen(folder, explained),
+        shap_models=_shap_models(folder),
+        shap=_shap(folder / "explanation", explained),
         nomogram=_nomogram(folder, explained),
         montage=_montage(cases, pictures, settings, run["classes"]),
         slices=_slices(pictures, cases, settings, run["classes"]),
@@ -153,8 +170,25 @@ def _selection(folder: RunFolder, recipe: str, settings: StudySettings) -> dict[
     return traces
 
 
-def _shap(folder: RunFolder, explained: dict[str, Any]) -> Shap | None:
-    path = folder / "explanation" / "shap.npz"
+def _chosen(folder: RunFolder, explained: dict[str, Any]) -> Chosen | None:
+    """What the filters did; None in a run that was explained before this was kept."""
+    found = read_chosen(folder)
+    return Chosen(**found, facts=explained["chosen"]) if found and "chosen" in explained else None
+
+
+def _shap_models(folder: RunFolder) -> dict[str, Shap]:
+    """SHAP values of those of the nine that have been explained."""
+    found: dict[str, Shap] = {}
+    for name in NINE:
+        place = folder / "explanation" / name
+        if (place / "explanation.json").is_file():
+            shap = _shap(place, folder.read_json(f"explanation/{name}/explanation.json"))
+            found |= {} if shap is None else {name: shap}
+    return found
+
+
+def _shap(place: Path, explained: dict[str, Any]) -> Shap | None:
+    path = place / "shap.npz"
     if "method" not in explained or not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as stored:

@@ -12,6 +12,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from ovfrad.errors import InputError
+from ovfrad.report.pdf import require_weasyprint
 from ovfrad.study import load as load_study
 from ovfrad.workflow.evaluate import evaluate_run
 from ovfrad.workflow.explain import explain_run
@@ -20,7 +21,7 @@ from ovfrad.workflow.fit import FittedStudy, check_weights, fit_study, load_reci
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.honesty import audit_study
 from ovfrad.workflow.model import save_bundle
-from ovfrad.workflow.report import report_run
+from ovfrad.workflow.report import pdf_of, report_run
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,15 @@ def explain_only(path: Path, model: str | None, progress: Progress) -> Path:
         return explain_run(folder, model, progress)
 
 
-def report_only(path: Path, progress: Progress) -> Path:
-    """The report of a run; missing steps before it are done first."""
+def report_only(path: Path, progress: Progress, pdf: bool = False) -> Path:
+    """The report of a run, or its PDF beside it if asked for; missing steps before it are done first."""
+    if pdf:
+        require_weasyprint()
     folder = finished(path)
     with _at_work(folder):
         if not (folder / "results.json").is_file():
             evaluate_run(folder, progress)
         if not (folder / "explanation" / "explanation.json").is_file():
             explain_run(folder, None, progress)
-        return report_run(folder, progress)
+        page = report_run(folder, progress)
+        return pdf_of(page, progress) if pdf else page
