@@ -50,7 +50,10 @@ def body(slices: int) -> tuple[Volume, Volume]:
 def written(folder: Path, slices: int) -> tuple[dict[str, Path], dict[str, Path]]:
     """Files of the CT and of the mask that goes with each, by name of the format."""
     ct, mask = body(slices)
-    cts = {".nii": write_nifti(ct, folder / "ct.nii"), ".nii.gz": folder / "ct.nii.gz"}
+    cts = {
+        ".nii": write_nifti(ct, folder / "ct.nii"),
+        ".nii.gz": folder / "gzip.nii.gz",
+    }  # ITK reads ct.nii for ct.nii.gz
     cts[".nii.gz"].write_bytes(gzip.compress(cts[".nii"].read_bytes(), 6))
     cts["DICOM"] = write_dicom_series(ct, folder / "series")
     masks = dict.fromkeys(cts, write_nifti(mask, folder / "mask.nii.gz"))
