@@ -11,8 +11,8 @@ from scipy.special import stdtr
 from scipy.stats import brunnermunzel
 
 from ovfrad.evaluation import auc
-from ovfrad.evaluation.compare import delong_test
 from ovfrad.evaluation.intervals import degrees_of_freedom, newcombe_interval, newcombe_variance
+from ovfrad.evaluation.paired import delong_test
 from ovfrad.evaluation.roc import roc_points
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "evaluation"
@@ -25,7 +25,7 @@ def reference(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
-@pytest.mark.parametrize("dataset", range(1, 7))
+@pytest.mark.parametrize("dataset", range(1, 11))
 def test_auc_variance_and_paired_test_equal_proc(dataset: int) -> None:
     rows, results = (table[table["dataset"] == dataset] for table in reference("delong"))
     expected = results.iloc[0]
@@ -39,10 +39,10 @@ def test_auc_variance_and_paired_test_equal_proc(dataset: int) -> None:
     assert test.p == pytest.approx(expected["p"], abs=SAME)
 
 
-def test_the_reference_holds_six_datasets_most_with_ties() -> None:
+def test_the_reference_holds_ten_datasets_most_with_ties() -> None:
     results = reference("delong")[1]
-    assert len(results) == 6
-    assert (results["ties"] > 0).sum() == 5
+    assert len(results) == 10
+    assert (results["ties"] > 0).sum() == 9
 
 
 def test_auc_is_the_share_of_pairs_won_with_ties_one_half() -> None:
@@ -66,7 +66,13 @@ def test_doubled_rows_of_one_patient_do_not_narrow_the_interval() -> None:
 
 @pytest.mark.parametrize(
     ("cases", "others", "method"),
-    [(20, 20, "cluster-robust DeLong, logit"), (19, 40, "Newcombe method 5"), (40, 19, "Newcombe method 5")],
+    [
+        (40, 40, "cluster-robust DeLong, logit"),
+        (39, 80, "cluster-robust DeLong and Newcombe, logit"),
+        (20, 20, "cluster-robust DeLong and Newcombe, logit"),
+        (19, 40, "Newcombe method 5"),
+        (40, 19, "Newcombe method 5"),
+    ],
 )
 def test_the_smaller_group_chooses_the_interval(cases: int, others: int, method: str) -> None:
     rng = np.random.default_rng(2)

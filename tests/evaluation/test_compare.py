@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import rankdata
 
-from ovfrad.evaluation.compare import PairedTest, bootstrap_p, compare, delong_test, holm, permutation_p
-from ovfrad.evaluation.estimate import Estimate
+from ovfrad.evaluation.auc import auc
+from ovfrad.evaluation.compare import compare, compare_all
+from ovfrad.evaluation.estimate import Estimate, PValue
+from ovfrad.evaluation.paired import PairedTest, bootstrap_p, delong_test, holm, macro_test, permutation_p
 
 
 def pair(n: int = 150, seed: int = 0, better: float = 1.5, worse: float = 0.3) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -57,7 +61,7 @@ def test_identical_predictions_have_p_one() -> None:
     result = compare(a, a, permutations=50)
     assert result["macro_auc"]["p"] == 1.0
     assert result["macro_auc"]["estimate"] == 0.0
-    assert result["macro_auc"]["method"] == "joint z, cluster-robust influence; the models rank alike"
+    assert result["macro_auc"]["method"] == "joint z, cluster-robust influence, Student's t; the models rank alike"
     assert result["permutation_p"] == 1.0
     assert result["bootstrap"]["macro_auc"]["low"] is None
 
@@ -77,10 +81,11 @@ def test_an_absent_class_has_no_test_and_the_others_do() -> None:
 
 
 def test_the_null_is_rejected_about_as_often_as_it_should_be() -> None:
-    p = [compare(*pair(80, seed, 1.0, 1.0), resamples=100)["macro_auc"]["p"] for seed in range(200)]
+    nulls = (pair(80, seed, 1.0, 1.0) for seed in range(200))
+    p = [macro_test(a["y_true"], a[PS], b[PS], a["patient_id"]).p for a, b in nulls]
     assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.10
-    swapped = [permutation_p(a["y_true"], a[PS], b[PS], a["patient_id"], 99) for a, b in map(null_pair, range(60))]
-    assert np.mean(np.array(swapped) < 0.05) <= 0.15
+    swapped = [permutation_p(a["y_true"], a[PS], b[PS], a["patient_id"], 99) for a, b in map(null_pair, range(100))]
+    assert np.mean(np.array(swapped) < 0.05) <= 0.12
 
 
 PS = ["p_0", "p_1", "p_2"]
@@ -109,3 +114,69 @@ def test_other_rows_or_another_outcome_are_refused() -> None:
         compare(a, b.iloc[1:])
     with pytest.raises(ValueError, match="two models are compared on the same outcome"):
         compare(a, b.assign(y_true=0))
+
+
+def test_a_p_value_needs_its_difference_and_a_probability() -> None:
+    with pytest.raises(ValueError, match="a p value needs the difference that it tests"):
+        PairedTest(Estimate.without("x", 1), 1.0, 0.5)
+    for value in (-0.001, 1.001, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="a p value lies between 0 and 1"):
+            PValue(value)
+        with pytest.raises(ValueError, match="a p value lies between 0 and 1"):
+            holm([0.5, value])
+    assert json.dumps(PValue(0.25)) == "0.25"
+
+
+def test_permutation_p_equals_the_swap_of_ranks_done_by_hand() -> None:
+    """Small enough for all 2^6 swaps of patients; ties, and patients with rows of both kinds."""
+    rng = np.random.default_rng(8)
+    y, patients = np.array([0, 1, 1, 0, 1, 0, 0, 1]), np.array([0, 0, 1, 2, 3, 3, 4, 5])
+    one, two = (rng.integers(5, size=8).astype(float) for _ in range(2))
+    a, b = rankdata(one), rankdata(two)
+    gaps = []
+    for signs in itertools.product([False, True], repeat=6):
+        swap = np.array(signs)[patients]
+        gaps.append(auc(y, np.where(swap, b, a)) - auc(y, np.where(swap, a, b)))
+    expected = np.mean(np.abs(gaps) >= abs(gaps[0]) - 1e-12)
+    found = permutation_p(y, np.c_[-one, one], np.c_[-two, two], patients, 20000, seed=1)
+    assert 0 < expected < 1
+    assert found == pytest.approx(expected, abs=0.012)
+
+
+def test_all_pairs_agree_with_one_pair_and_name_their_family() -> None:
+    a, b = pair()
+    c = a.assign(model="C", **{f"p_{k}": (a[f"p_{k}"] + b[f"p_{k}"]) / 2 for k in range(3)})
+    rows = compare_all({"A": a, "B": b, "C": c.sample(frac=1, random_state=2)}, permutations=200)
+    json.dumps(rows, allow_nan=False)
+    assert [(r["a"], r["b"]) for r in rows if r["metric"] == "macro_auc"] == [("A", "B"), ("A", "C"), ("B", "C")]
+    alone = compare(a, b, permutations=200)
+    macro = rows[0]
+    assert macro["difference"] == pytest.approx(alone["macro_auc"]["estimate"])
+    assert (macro["p"], macro["p_bootstrap"]) == pytest.approx(
+        (alone["macro_auc"]["p"], alone["macro_auc"]["p_bootstrap"])
+    )
+    assert macro["p_permutation"] == alone["permutation_p"]
+    assert {r["family_size"] for r in rows if r["metric"] == "macro_auc"} == {3}
+    assert {r["family_size"] for r in rows if r["metric"] != "macro_auc"} == {9}
+    macros = [r for r in rows if r["metric"] == "macro_auc"]
+    assert [r["p_holm"] for r in macros] == holm([r["p"] for r in macros])
+    against = compare_all({"A": a, "B": b, "C": c}, permutations=0, against="B")
+    assert {(r["a"], r["b"]) for r in against} == {("B", "A"), ("B", "C")}
+
+
+def test_pairs_are_compared_on_the_rows_that_both_have() -> None:
+    a, b = pair()
+    rows = compare_all({"A": a, "B": b.iloc[10:], "C": b.head(5)}, permutations=0)
+    sizes = {(r["a"], r["b"]): r["n"] for r in rows}
+    assert sizes == {("A", "B"): 140, ("A", "C"): 5}
+    with pytest.raises(ValueError, match="on the same outcome"):
+        compare_all({"A": a, "B": b.assign(y_true=0)})
+
+
+def test_two_classes_are_compared_once() -> None:
+    two = [t[t["y_true"] < 2].assign(p_0=t["p_0"] / (t["p_0"] + t["p_1"])) for t in pair()]
+    two = [t.assign(p_1=1 - t["p_0"]).drop(columns="p_2") for t in two]
+    rows = compare_all({"A": two[0], "B": two[1]}, permutations=0)
+    assert [row["metric"] for row in rows] == ["macro_auc"]
+    single = delong_test(two[0]["y_true"], two[0]["p_1"], two[1]["p_1"], two[0]["patient_id"])
+    assert rows[0]["p"] == pytest.approx(single.p)

@@ -1,234 +1,61 @@
-"""Two models on the same rows: DeLong per class, joint z for the macro AUC, paired bootstrap, permutation (F3)."""
+"""Two models, or all pairs of models, on the same rows (F3)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
-from scipy.stats import rankdata
+from numpy.typing import NDArray
 
 from ovfrad.evaluation import auc
-from ovfrad.evaluation.auc import NO_VARIANCE
-from ovfrad.evaluation.bootstrap import CHUNK_CELLS, Counts, Resamples, percentile, weighted_auc
-from ovfrad.evaluation.estimate import Estimate, PValue, quantile_of_normal
+from ovfrad.evaluation.bootstrap import class_aucs, percentile
+from ovfrad.evaluation.estimate import Estimate
+from ovfrad.evaluation.paired import (
+    CLASS_METHOD,
+    PairedTest,
+    bootstrap_p,
+    holm,
+    influence_test,
+    macro_difference,
+    permutation_p,
+)
 from ovfrad.evaluation.summary import nested
 from ovfrad.evaluation.tables import IDENTITY, Predictions, arrays
 
 Floats = NDArray[np.float64]
-SAME_DIFFERENCE = 1e-12
-"""Differences of permuted AUCs closer than this are equal but for rounding."""
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class PairedTest:
-    """A difference of two AUCs (first less second), its statistic and its p value.
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What the comparisons of one model use again and again.
 
     Attributes
     ----------
-    difference : Estimate
-    statistic : float or None
-        z of the difference.
-    p : PValue or None
-        Two-sided; None where no test exists, and then `difference.method` says why.
-
-    Examples
-    --------
-    >>> PairedTest(Estimate.without("x", 5), 1.0, 2.34)
-    Traceback (most recent call last):
-    ValueError: a p value lies between 0 and 1; got 2.34.
+    data : Predictions
+    aucs : ndarray, shape (K,)
+        NaN for a class that has no AUC here.
+    influences : ndarray, shape (K, n)
+    resampled : ndarray, shape (resamples, K)
+        AUCs of the patient bootstrap, whose draws all models of the same rows share.
     """
 
-    difference: Estimate
-    statistic: float | None
-    p: PValue | None
+    data: Predictions
+    aucs: Floats
+    influences: Floats
+    resampled: Floats
 
-    def __post_init__(self) -> None:
-        if self.p is None:
-            return
-        object.__setattr__(self, "p", PValue(self.p))
-        if self.difference.estimate is None:
-            raise ValueError("a p value needs the difference that it tests; got none.")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields of the difference and `statistic`, `p` as plain JSON values."""
-        return self.difference.as_dict() | {"statistic": self.statistic, "p": self.p}
-
-
-def delong_test(
-    cases: ArrayLike, first: ArrayLike, second: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95
-) -> PairedTest:
-    """Return the paired test of two AUCs, DeLong's with influences summed by patient.
-
-    Without patients it is DeLong, DeLong and Clarke-Pearson's (1988) z test.
-
-    Parameters
-    ----------
-    cases : array-like of bool, shape (n,)
-    first, second : array-like, shape (n,)
-        Scores of the two models on the same rows.
-    patients : array-like, shape (n,), optional
-    level : float
-        Of the interval of the difference.
-
-    Examples
-    --------
-    >>> same = [0.1, 0.4, 0.6, 0.2, 0.7, 0.9]
-    >>> delong_test([0, 0, 0, 1, 1, 1], same, same).p
-    1.0
-    """
-    y, codes = np.asarray(cases, dtype=bool), auc.patient_codes(patients, np.size(first))
-    known = len(np.unique(codes))
-    if y.all() or not y.any():
-        return PairedTest(Estimate.without("no test: cases or non-cases are absent", len(y), known), None, None)
-    values, influences = auc.influence(y, np.stack([np.asarray(first, float), np.asarray(second, float)]), codes)
-    method = "cluster-robust DeLong"
-    return _z_test(values[0] - values[1], influences[0] - influences[1], codes, method, level)
-
-
-def _z_test(difference: float, influence: Floats, codes: NDArray[np.intp], method: str, level: float) -> PairedTest:
-    """Return the z test of a difference from the row influences on it; identical rankings have p = 1."""
-    n, known = len(codes), len(np.unique(codes))
-    se = math.sqrt(float(auc.clustered_covariance(influence, codes)[0, 0]))
-    if se < NO_VARIANCE:
-        if abs(difference) < NO_VARIANCE:
-            return PairedTest(Estimate(0.0, None, None, f"{method}; the models rank alike", n, known), 0.0, PValue(1))
-        reason = f"{method}; no test: the difference has no variance"
-        return PairedTest(Estimate(difference, None, None, reason, n, known), None, None)
-    z, half = difference / se, quantile_of_normal(level) * se
-    low, high = max(-1.0, difference - half), min(1.0, difference + half)
-    p = PValue(min(1.0, 2 * float(ndtr(-abs(z)))))
-    return PairedTest(Estimate(difference, low, high, method, n, known), float(z), p)
-
-
-def macro_test(
-    y_true: ArrayLike, first: ArrayLike, second: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95
-) -> PairedTest:
-    """Return the paired z test of two macro AUCs: influences on all classes added, then summed by patient.
-
-    Parameters
-    ----------
-    y_true : array-like of int, shape (n,)
-    first, second : array-like, shape (n, K)
-    patients : array-like, shape (n,), optional
-    level : float
-    """
-    y, codes = np.asarray(y_true, dtype=np.intp), auc.patient_codes(patients, np.shape(first)[0])
-    one, two = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if absent := auc.absent_classes(y, one.shape[1]):
-        reason = f"no test: class {absent[0]} has no AUC here"
-        return PairedTest(Estimate.without(reason, len(y), len(np.unique(codes))), None, None)
-    (a, of_a), (b, of_b) = auc.class_influences(y, one, codes), auc.class_influences(y, two, codes)
-    influence = (of_a - of_b).mean(axis=0)
-    return _z_test(float(a.mean() - b.mean()), influence, codes, "joint z, cluster-robust influence", level)
-
-
-def holm(p_values: Sequence[float | None]) -> list[PValue | None]:
-    """Return Holm's (1979) adjusted p values of one family; None (no test) stays None and does not count.
-
-    >>> holm([0.01, 0.04, 0.03, None])
-    [0.03, 0.06, 0.06, None]
-    """
-    known = [(PValue(p), i) for i, p in enumerate(p_values) if p is not None]
-    result: list[PValue | None] = [None] * len(p_values)
-    highest = 0.0
-    for rank, (p, i) in enumerate(sorted(known)):
-        highest = max(highest, min(1.0, (len(known) - rank) * p))
-        result[i] = PValue(highest)
-    return result
-
-
-def _aligned(first: pd.DataFrame, second: pd.DataFrame, ranking_only: bool) -> tuple[Predictions, Predictions]:
-    """Return both models' arrays on the same rows in the same order."""
-    keys = [c for c in ("patient_id", "vertebra") if c in first.columns and c in second.columns]
-    one, two = (t.astype(dict.fromkeys(keys, str)) for t in (first, second))
-    one, two = (t.sort_values(keys, kind="stable").reset_index(drop=True) for t in (one, two))
-    if len(one) != len(two) or not (one[keys] == two[keys]).all(axis=None):
-        raise ValueError(f"two models are compared on the same rows; got {len(one)} and {len(two)} with other keys.")
-    a, b = arrays(one, ranking_only), arrays(two, ranking_only)
-    if a.classes != b.classes or not (a.y == b.y).all():
-        raise ValueError("two models are compared on the same outcome; y_true or the number of classes differ.")
-    return a, b
-
-
-def _bootstrap(a: Predictions, b: Predictions, resamples: int, seed: int) -> dict[str, Floats]:
-    """Return resampled differences of each class AUC and of the macro AUC, each of shape (resamples,)."""
-
-    def differences(weights: Counts) -> dict[str, Floats]:
-        by_class = {
-            f"class_auc.{k}": weighted_auc(a.y == k, a.p[:, k], weights) - weighted_auc(a.y == k, b.p[:, k], weights)
-            for k in range(a.classes)
-        }
-        return by_class | {"macro_auc": np.mean(list(by_class.values()), axis=0)}
-
-    return Resamples(a.patients, resamples, seed).apply(differences)
-
-
-def bootstrap_p(values: Floats) -> PValue | None:
-    """Return the two-sided p of a resampled difference: twice the smaller tail, each with one more; at most 1."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return None
-    tail = min((known <= 0).sum(), (known >= 0).sum())
-    return PValue(min(1.0, 2 * (tail + 1) / (len(known) + 1)))
-
-
-def permutation_p(
-    y_true: ArrayLike,
-    first: ArrayLike,
-    second: ArrayLike,
-    patients: ArrayLike | None = None,
-    permutations: int = 1000,
-    seed: int = 0,
-) -> PValue | None:
-    """Return the paired permutation p of two macro AUCs: the models' ranks are swapped, patient by patient.
-
-    Scores become ranks per model and class first, so that models on other scales are exchangeable. With z = -1 for a
-    patient whose models are swapped and +1 for the others, the difference of the two mixed AUCs is linear in z: the
-    quadratic terms of the pairs cancel, and a row's coefficient is the difference of its two placements among the rows
-    of both models. All permutations are then one matrix product.
-
-    Parameters
-    ----------
-    y_true : array-like of int, shape (n,)
-    first, second : array-like, shape (n, K)
-    patients : array-like, shape (n,), optional
-    permutations : int
-    seed : int
-
-    Returns
-    -------
-    PValue or None
-        The observed difference counts as one permutation; None where a class is absent.
-    """
-    y, one, two = np.asarray(y_true, dtype=np.intp), np.asarray(first, float), np.asarray(second, float)
-    if auc.absent_classes(y, one.shape[1]):
-        return None
-    codes = auc.patient_codes(patients, len(y))
-    rows = sum(_swap_effects(y == k, one[:, k], two[:, k]) for k in range(one.shape[1]))
-    effects = np.bincount(codes, weights=rows)
-    rng, size, at_least = np.random.default_rng(seed), max(1, CHUNK_CELLS // len(effects)), 1
-    limit = abs(effects.sum()) - SAME_DIFFERENCE
-    for start in range(0, permutations, size):
-        signs = 2 * rng.integers(2, size=(min(size, permutations - start), len(effects)), dtype=np.int8) - 1
-        at_least += int((np.abs(signs @ effects) >= limit).sum())
-    return PValue(at_least / (permutations + 1))
-
-
-def _swap_effects(cases: NDArray[np.bool_], first: Floats, second: Floats) -> Floats:
-    """Return the coefficient of each row in the difference of AUCs under swaps, shape (n,); they add up to it."""
-    ranks = np.r_[rankdata(first), rankdata(second)]
-    _, of_cases, of_others = auc.placements(np.r_[cases, cases], ranks)
-    m, others = int(cases.sum()), int((~cases).sum())
-    result = np.empty(len(cases))
-    result[cases] = (of_cases[0, :m] - of_cases[0, m:]) / m
-    result[~cases] = (of_others[0, :others] - of_others[0, others:]) / others
-    return result
+    @classmethod
+    def of(cls, data: Predictions, resamples: int, seed: int) -> Prepared:
+        """Return the model's AUCs, their influences and their resamples."""
+        aucs, influences = np.full(data.classes, np.nan), np.zeros((data.classes, data.n))
+        for k in set(range(data.classes)) - set(auc.absent_classes(data.y, data.classes)):
+            (aucs[k],), influences[k] = auc.influence(data.y == k, data.p[:, k], data.patients)
+        return cls(data, aucs, influences, class_aucs(data.y, data.p, data.patients, resamples, seed))
 
 
 def compare(
@@ -240,7 +67,7 @@ def compare(
     *,
     permutations: int = 0,
     ranking_only: bool = False,
-) -> dict[str, Any]:
+) -> Row:
     """Return the differences in AUC of two prediction tables over the same rows (first less second).
 
     Parameters
@@ -262,25 +89,152 @@ def compare(
         statistic, p, p_bootstrap`; classes also `p_holm` over the K class tests. `bootstrap.*`: the percentile
         intervals of the same differences. `first`, `second`: what identifies the tables. `permutation_p`.
     """
-    a, b = _aligned(first, second, ranking_only)
-    classes = range(a.classes)
-    tests = [delong_test(a.y == k, a.p[:, k], b.p[:, k], a.patients, level) for k in classes]
-    flat = {f"class_auc.{k}": test.as_dict() for k, test in enumerate(tests)}
-    for k, p in enumerate(holm([test.p for test in tests])):
+    a, b = (arrays(table, ranking_only) for table in _same_rows(_sorted(first), _sorted(second)))
+    _check_outcome(a, b)
+    one, two = (Prepared.of(data, resamples, seed) for data in (a, b))
+    flat, values, beside = _differences(one, two, level), _resampled(one, two), {}
+    for k, p in enumerate(holm([flat[f"class_auc.{k}"]["p"] for k in range(a.classes)])):
         flat[f"class_auc.{k}"]["p_holm"] = p
-    flat["macro_auc"] = macro_test(a.y, a.p, b.p, a.patients, level).as_dict()
-    values, beside = _bootstrap(a, b, resamples, seed), {}
     for name, result in flat.items():
-        result["p_bootstrap"] = bootstrap_p(values[name])
         interval = percentile(values[name], result["estimate"], a.n, a.n_patients, level, "paired patient bootstrap")
         beside[name] = interval.as_dict()
     swapped = permutation_p(a.y, a.p, b.p, a.patients, permutations, seed) if permutations else None
-    return nested(flat) | {
-        "bootstrap": nested(beside),
-        "permutation_p": swapped,
-        "first": _identity(first),
-        "second": _identity(second),
-    }
+    sides = {"first": _identity(first), "second": _identity(second)}
+    return nested(flat) | {"bootstrap": nested(beside), "permutation_p": swapped} | sides
+
+
+def compare_all(
+    tables: Mapping[str, pd.DataFrame],
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    *,
+    permutations: int = 1000,
+    ranking_only: bool = False,
+    against: str | None = None,
+) -> list[Row]:
+    """Return the differences of every pair of models of one cohort, each pair on the rows that both have.
+
+    Holm's families: the macro tests of all these pairs, and their class tests. Of two classes only the macro AUC is
+    compared, since the class AUCs are the same test again.
+
+    Parameters
+    ----------
+    tables : mapping
+        Name of a model -> its predictions in this cohort.
+    resamples, level, seed, permutations, ranking_only
+        As for `compare`.
+    against : str, optional
+        Compare this model (first) with each other one, in place of all pairs.
+
+    Returns
+    -------
+    list of dict
+        One row for each pair and metric, JSON-safe: `a, b, metric, difference, low, high, statistic, p, p_holm,
+        family_size, p_bootstrap, p_permutation` (macro only)`, method, n, n_patients`. Pairs without a common row are
+        left out.
+    """
+    kept = {name: _sorted(table) for name, table in tables.items()}
+    keys = {name: pd.MultiIndex.from_frame(table[_keys(table)]) for name, table in kept.items()}
+    whole: dict[str, Prepared] = {}
+
+    def ready(name: str, part: pd.DataFrame) -> Prepared:
+        if part is not kept[name]:
+            return Prepared.of(arrays(part, ranking_only), resamples, seed)
+        if name not in whole:
+            whole[name] = Prepared.of(arrays(part, ranking_only), resamples, seed)
+        return whole[name]
+
+    rows: list[Row] = []
+    for a, b in combinations(kept, 2) if against is None else ((against, name) for name in kept if name != against):
+        first, second = (kept[a], kept[b]) if keys[a].equals(keys[b]) else _common_rows(kept[a], kept[b])
+        if len(first):
+            one, two = ready(a, first), ready(b, second)
+            _check_outcome(one.data, two.data)
+            rows += _pair_rows(a, b, one, two, level, permutations, seed)
+    return adjusted(rows)
+
+
+def adjusted(rows: list[Row]) -> list[Row]:
+    """Return the rows with `p_holm` and `family_size`: macro tests are one family, class tests another."""
+    for kind in ("macro_auc", "class_auc"):
+        own = [row for row in rows if row["metric"].startswith(kind)]
+        size = sum(row["p"] is not None for row in own)
+        for row, p in zip(own, holm([row["p"] for row in own]), strict=True):
+            row |= {"p_holm": p, "family_size": size}
+    return rows
+
+
+def _pair_rows(
+    a: str, b: str, one: Prepared, two: Prepared, level: float, permutations: int, seed: int
+) -> Iterator[Row]:
+    """Yield the row of the macro AUC and, with three classes or more, of each class."""
+    data, flat = one.data, _differences(one, two, level)
+    wanted = ["macro_auc"] + [f"class_auc.{k}" for k in range(data.classes) if data.classes > 2]
+    for metric in wanted:
+        found = flat[metric]
+        row = {"a": a, "b": b, "metric": metric, "difference": found.pop("estimate")} | found
+        if metric == "macro_auc" and permutations:
+            row["p_permutation"] = permutation_p(data.y, data.p, two.data.p, data.patients, permutations, seed)
+        yield row
+
+
+def _differences(one: Prepared, two: Prepared, level: float) -> dict[str, Row]:
+    """Return the test of each class AUC and of the macro AUC as plain values, with the bootstrap p beside."""
+    data, gap, rows = one.data, one.aucs - two.aucs, one.influences - two.influences
+    found = {f"class_auc.{k}": _class_test(k, gap[k], rows[k], data, level) for k in range(data.classes)}
+    missing = np.flatnonzero(np.isnan(gap))
+    found["macro_auc"] = (
+        _no_test(int(missing[0]), data) if len(missing) else macro_difference(gap, rows, data.y, data.patients, level)
+    )
+    values = _resampled(one, two)
+    return {name: test.as_dict() | {"p_bootstrap": bootstrap_p(values[name])} for name, test in found.items()}
+
+
+def _class_test(k: int, difference: float, influence: Floats, data: Predictions, level: float) -> PairedTest:
+    if not np.isfinite(difference):
+        return _no_test(k, data)
+    return influence_test(float(difference), influence, data.patients, CLASS_METHOD, level)
+
+
+def _no_test(k: int, data: Predictions) -> PairedTest:
+    return PairedTest(Estimate.without(f"no test: class {k} has no AUC here", data.n, data.n_patients), None, None)
+
+
+def _resampled(one: Prepared, two: Prepared) -> dict[str, Floats]:
+    """Return resampled differences of each class AUC and of the macro AUC, each of shape (resamples,)."""
+    gaps = one.resampled - two.resampled
+    return {f"class_auc.{k}": gaps[:, k] for k in range(gaps.shape[1])} | {"macro_auc": gaps.mean(axis=1)}
+
+
+def _keys(table: pd.DataFrame) -> list[str]:
+    return [c for c in ("patient_id", "vertebra") if c in table.columns]
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table in the order of its keys, which become text."""
+    keys = _keys(table)
+    return table.astype(dict.fromkeys(keys, str)).sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+def _same_rows(one: pd.DataFrame, two: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both sorted tables; ValueError where their keys differ."""
+    keys = [c for c in _keys(one) if c in two.columns]
+    if len(one) != len(two) or not (one[keys] == two[keys]).all(axis=None):
+        raise ValueError(f"two models are compared on the same rows; got {len(one)} and {len(two)} with other keys.")
+    return one, two
+
+
+def _common_rows(one: pd.DataFrame, two: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of both sorted tables whose keys both have."""
+    keys = [c for c in _keys(one) if c in two.columns]
+    first, second = (pd.MultiIndex.from_frame(table[keys]) for table in (one, two))
+    return one[first.isin(second)].reset_index(drop=True), two[second.isin(first)].reset_index(drop=True)
+
+
+def _check_outcome(a: Predictions, b: Predictions) -> None:
+    if a.classes != b.classes or not (a.y == b.y).all():
+        raise ValueError("two models are compared on the same outcome; y_true or the number of classes differ.")
 
 
 def _identity(table: pd.DataFrame) -> dict[str, str]:

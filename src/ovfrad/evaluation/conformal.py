@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv
 
 Floats = NDArray[np.float64]
 KNOTS = 100
@@ -83,6 +85,39 @@ class ConformalSets:
         if self.source == "split":
             return "split conformal per class, coverage 1 - alpha of each class"
         return "cross-conformal per class, without the split-conformal promise"
+
+    def promise(self, alpha: float = 0.1, level: float = 0.95) -> pd.DataFrame:
+        """Return the coverage of each class that so many calibration rows promise at an accepted error rate `alpha`.
+
+        With n rows of a class and l = floor(alpha (n + 1)), the coverage of new rows of that class, given the
+        calibration rows, is distributed as Beta(n + 1 - l, l) (Vovk 2012, Mach Learn 92:349-376): it is a matter of
+        luck with these rows, and its mean is at least 1 - alpha. Scores must not tie; cross-fitted ones promise less.
+
+        Parameters
+        ----------
+        alpha : float
+        level : float
+            Share of calibration samples whose coverage lies between `low` and `high`.
+
+        Returns
+        -------
+        DataFrame
+            Columns `class, n, expected, low, high`; all 1 where l = 0, for then the class is never ruled out.
+
+        Examples
+        --------
+        >>> sets = ConformalSets.fit([[0.9, 0.1]] * 99 + [[0.2, 0.8]] * 5, [0] * 99 + [1] * 5)
+        >>> sets.promise(0.1).round(2).to_numpy().tolist()
+        [[0.0, 99.0, 0.9, 0.83, 0.95], [1.0, 5.0, 1.0, 1.0, 1.0]]
+        """
+        rows = []
+        for k, n in enumerate(self.counts):
+            ruled_out = int(np.floor(alpha * (n + 1) + 1e-9))
+            limits = (1.0, 1.0)
+            if ruled_out:
+                limits = tuple(betaincinv(n + 1 - ruled_out, ruled_out, [(1 - level) / 2, (1 + level) / 2]).tolist())
+            rows.append((k, n, 1 - ruled_out / (n + 1), *limits))
+        return pd.DataFrame(rows, columns=["class", "n", "expected", "low", "high"])
 
     def p_values(self, probabilities: ArrayLike) -> Floats:
         """Return, for each row and class, (1 + calibration rows at least as odd) / (1 + calibration rows)."""

@@ -35,13 +35,17 @@ def degrees_of_freedom(influences: Floats, groups: NDArray[np.intp], patients: N
     return total**2 / spread if spread > 0 else math.inf
 
 
+def quantile(level: float, df: float = math.inf) -> float:
+    """Return the quantile of a two-sided interval: the normal's, or Student's t's with degrees of freedom."""
+    return quantile_of_normal(level) if math.isinf(df) else float(stdtrit(df, 0.5 + level / 2))
+
+
 def logit_interval(value: float, se: float, level: float = 0.95, df: float = math.inf) -> tuple[float, float]:
     """Return an interval that is symmetric on the logit scale, for a value strictly between 0 and 1.
 
     With degrees of freedom Student's t takes the place of the normal distribution.
     """
-    quantile = quantile_of_normal(level) if math.isinf(df) else float(stdtrit(df, 0.5 + level / 2))
-    half = quantile * se / (value * (1 - value))
+    half = quantile(level, df) * se / (value * (1 - value))
     centre = float(logit(value))
     return float(expit(centre - half)), float(expit(centre + half))
 

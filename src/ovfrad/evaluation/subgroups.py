@@ -21,7 +21,9 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def subgroups(table: pd.DataFrame, groups: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def subgroups(
+    table: pd.DataFrame, groups: pd.DataFrame, level: float = 0.95, *, ranking_only: bool = False
+) -> pd.DataFrame:
     """Return macro and class AUC in each level of each grouping variable.
 
     Parameters
@@ -33,6 +35,7 @@ def subgroups(table: pd.DataFrame, groups: pd.DataFrame, level: float = 0.95) ->
         Numbers with more than eight values are cut at their median; missing values are a level of their own.
     level : float
         Of the intervals.
+    ranking_only : bool
 
     Returns
     -------
@@ -41,7 +44,7 @@ def subgroups(table: pd.DataFrame, groups: pd.DataFrame, level: float = 0.95) ->
         counts` (rows of each class as text, "24/22/5"), `metric, estimate, low, high, method`. What does not exist is
         missing and `method` says why.
     """
-    data = arrays(table)
+    data = arrays(table, ranking_only)
     if len(groups) != data.n:
         raise ValueError(f"subgroups need one row for each of the {data.n} predictions; got {len(groups)}.")
     rows = []
@@ -76,7 +79,7 @@ def _levels(values: pd.Series) -> NDArray[np.object_]:
     return labels.astype(str).to_numpy(dtype=object)
 
 
-def within_auc(table: pd.DataFrame, strata: ArrayLike, level: float = 0.95) -> Estimate:
+def within_auc(table: pd.DataFrame, strata: ArrayLike, level: float = 0.95, *, ranking_only: bool = False) -> Estimate:
     """Return the macro AUC of pairs within one stratum (centre, scanner): differences between strata cannot help it.
 
     The mean of the strata's macro AUCs weighted by their rows; strata that lack a class are left out and counted.
@@ -87,8 +90,9 @@ def within_auc(table: pd.DataFrame, strata: ArrayLike, level: float = 0.95) -> E
     strata : array-like, shape (n,)
         Centre of each row; a patient belongs to one.
     level : float
+    ranking_only : bool
     """
-    data, names = arrays(table), np.asarray(strata).astype(str)
+    data, names = arrays(table, ranking_only), np.asarray(strata).astype(str)
     aucs: list[float] = []
     weights: list[int] = []
     variances: list[float] = []

@@ -55,10 +55,16 @@ class Predictions:
 
 def probability_columns(table: pd.DataFrame) -> list[str]:
     """Return `p_0 .. p_{K-1}` in order; ValueError where one is missing or there are fewer than two."""
-    found = sorted(int(c[2:]) for c in map(str, table.columns) if re.fullmatch(r"p_\d+", c))
+    names = [str(c) for c in table.columns]
+    found = sorted(int(c[2:]) for c in names if re.fullmatch(r"p_(0|[1-9]\d*)", c))
     missing = [k for k in range(max([*found, 1]) + 1) if k not in found]
     if missing:
-        raise ValueError(f"probability column p_{missing[0]} is missing; a table of K classes has p_0 to p_(K-1).")
+        near = [c for c in names if re.fullmatch(r"(p|prob|proba|probability|score)[ _.-]?\d+", c, re.IGNORECASE)]
+        near = [c for c in near if c not in {f"p_{k}" for k in found}]
+        hint = f"; rename {near[0]!r}" if near else ""
+        raise ValueError(
+            f"probability column p_{missing[0]} is missing; a table of K classes has p_0 to p_(K-1){hint}."
+        )
     return [f"p_{k}" for k in found]
 
 
@@ -90,9 +96,11 @@ def _check_outcome(table: pd.DataFrame, classes: int) -> None:
     bad = y.isna() | (y != y.round()) | (y < 0) | (y >= classes)
     if bad.any():
         value = table.loc[bad, "y_true"].iloc[0]
+        from_one = y.min() == 1 and y.max() == classes and (y == y.round()).all()
+        hint = "; codes start at 0, subtract 1" if from_one else ""
         raise ValueError(
             f"y_true must be a code from 0 to {classes - 1} (p_0 .. p_{classes - 1}); {int(bad.sum())} rows are not, "
-            f"the first has {value}."
+            f"the first has {value}{hint}."
         )
 
 
@@ -100,22 +108,24 @@ def _check_probabilities(table: pd.DataFrame, columns: list[str], ranking_only: 
     values = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
-        raise ValueError(
-            f"{int(bad.sum())} rows have a missing or infinite prediction, the first is row {bad.argmax()}."
-        )
+        first = table.index[bad.argmax()]
+        raise ValueError(f"{int(bad.sum())} rows have a missing or infinite prediction, the first is row {first}.")
     if ranking_only:
         return
+    totals = values.sum(axis=1)
     outside = ((values < -ROUNDING) | (values > 1 + ROUNDING)).any(axis=1)
     if outside.any():
+        percent = (values >= 0).all() and np.allclose(totals, 100, atol=100 * SUM_TOLERANCE)
+        remedy = "percentages are to be divided by 100" if percent else "scores that only rank need ranking-only"
+        first = table.index[outside.argmax()]
         raise ValueError(
-            f"{int(outside.sum())} rows have a probability outside 0 to 1, the first is row {outside.argmax()}; "
-            "scores that only rank need the ranking-only option."
+            f"{int(outside.sum())} rows have a probability outside 0 to 1, the first is row {first}; {remedy}."
         )
-    totals = values.sum(axis=1)
     off = np.abs(totals - 1) > SUM_TOLERANCE
     if off.any():
+        first = table.index[off.argmax()]
         raise ValueError(
-            f"the probabilities of {int(off.sum())} rows do not sum to 1, the first is row {off.argmax()} with "
+            f"the probabilities of {int(off.sum())} rows do not sum to 1, the first is row {first} with "
             f"{totals[off.argmax()]:.4f}."
         )
 

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 #: Least rows of a cohort for a reliability curve.
 LEAST = 30
+#: Patient resamples behind the bands of curves.
+BAND_RESAMPLES = 500
 _COHORT_MARKS = {"train": ("o", GREY), "internal": ("s", "#0072B2"), "external": ("D", "#882255")}
 _COHORT_MARKS |= {"prospective": ("^", "#009E73")}
+_OTHER_MARKS = (("v", INK), ("P", "#E69F00"), ("X", "#56B4E9"), ("<", "#CC79A7"), (">", "#999933"))
+#: Name of the arm where a table names none.
+NONE = "-"
 
 
 def probabilities(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -43,22 +48,28 @@ def roc(data: ReportInput) -> Figure | None:
 
 
 def _roc_panel(axes: Axes, data: ReportInput, cohort: str) -> None:
-    from sklearn.metrics import roc_curve
+    from ovfrad.evaluation.roc import GRID, roc_band, roc_points, sensitivity_at
 
-    y, p = probabilities(data.headline_predictions(cohort))
+    rows = data.headline_predictions(cohort)
+    y, p = probabilities(rows)
+    patients = rows.loc[rows["y_true"].notna(), "patient_id"].astype(str).to_numpy()
     block = data.headline_block(cohort) or {}
-    at = np.linspace(0, 1, 201)
     heights = []
     axes.plot([0, 1], [0, 1], color=PALE, lw=1, zorder=1)
     for k in _curves(p.shape[1]):
-        if 0 < (y == k).sum() < len(y):
-            fpr, tpr, _ = roc_curve(y == k, p[:, k])
-            label = f"{drawable(_short(data, k), 14)}: {estimate(block.get('class_auc', {}).get(str(k)))}"
-            axes.plot(fpr, tpr, color=colour(k), ls=line(k), label=label)
-            heights.append(np.interp(at, fpr, tpr))
+        cases = y == k
+        if not 0 < cases.sum() < len(y):
+            continue
+        band = roc_band(cases, p[:, k], patients, BAND_RESAMPLES)
+        axes.fill_between(GRID, band["low"], band["high"], color=colour(k), alpha=0.13, lw=0, zorder=1.5)
+        label = f"{drawable(_short(data, k), 14)}: {estimate(block.get('class_auc', {}).get(str(k)))}"
+        axes.plot(*roc_points(cases, p[:, k])[:2], color=colour(k), ls=line(k), label=label)
+        heights.append(sensitivity_at(cases, p[:, k], GRID)[:, 0])
     if len(heights) > 1 and p.shape[1] > 2:
         mean = np.r_[0, np.mean(heights, axis=0)]
-        axes.plot(np.r_[0, at], mean, color=INK, lw=1.9, label=f"macro: {estimate(block.get('macro_auc'))}", alpha=0.85)
+        axes.plot(
+            np.r_[0, GRID], mean, color=INK, lw=1.9, label=f"macro: {estimate(block.get('macro_auc'))}", alpha=0.85
+        )
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", title=f"{cohort_name(cohort)}, n = {len(y)}")
     axes.set(xlabel="1 − specificity", ylabel="Sensitivity")
     grid(axes)
@@ -98,7 +109,7 @@ def all_models(data: ReportInput) -> Figure | None:
         for row in range(1, len(names), 2):
             axes.axhspan(row - 0.5, row + 0.5, color="#F4F6F9", zorder=0)
         axes.axvline(0.5, color=GREY, lw=0.8, ls=":")
-        axes.set(title=f"arm {drawable(arm, 30)}", xlabel="Macro AUC (95% CI)")
+        axes.set(title="" if arm == NONE else f"arm {drawable(arm, 30)}", xlabel="Macro AUC (95% CI)")
         grid(axes, "x")
     grid_of_axes[0].set_yticks(range(len(names)), [drawable(model_name(n)) for n in names])
     grid_of_axes[0].set_ylim(len(names) - 0.5, -0.5)
@@ -112,7 +123,8 @@ def all_models(data: ReportInput) -> Figure | None:
 def _forest(axes: Axes, values: dict, names: list[str], data: ReportInput, cohort: str) -> None:
     place = data.cohorts.index(cohort)
     shift = 0.18 * (place - (len(data.cohorts) - 1) / 2)
-    mark, shade = _COHORT_MARKS.get(cohort, ("v", INK))
+    others = [c for c in data.cohorts if c not in _COHORT_MARKS]
+    mark, shade = _COHORT_MARKS.get(cohort) or _OTHER_MARKS[others.index(cohort) % len(_OTHER_MARKS)]
     here = [n for n in names if n in values]
     at = np.array([names.index(n) + shift for n in here])
     middle = np.array([values[n]["estimate"] for n in here], float)
@@ -145,7 +157,8 @@ def _matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (i, j), n in np.ndenumerate(counts):
         shade = "white" if shares[i, j] > 0.55 else INK
-        axes.text(j, i, f"{n:.0f}\n{100 * shares[i, j]:.0f}%", ha="center", va="center", color=shade, fontsize=7.5)
+        part = f"{100 * shares[i, j]:.0f}%" if n == 0 or shares[i, j] >= 0.005 else "<1%"
+        axes.text(j, i, f"{n:.0f}\n{part}", ha="center", va="center", color=shade, fontsize=7.5)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0)
@@ -201,7 +214,7 @@ def decision_curves(data: ReportInput) -> Figure | None:
     figure = new_figure(1.9 * len(wanted) + 0.6, max(1.75 * len(cohorts), 3.5))
     every = figure.subplots(len(wanted), len(cohorts), squeeze=False, sharex=True, sharey="row")
     for column, cohort in zip(every.T, cohorts, strict=True):
-        curves = curves_of(data.headline_predictions(cohort), ordered=data.ordered)
+        curves = curves_of(data.headline_predictions(cohort), resamples=BAND_RESAMPLES, ordered=data.ordered)
         for axes, name in zip(column, wanted, strict=True):
             _decision_panel(axes, curves[curves["decision"] == name])
         column[0].set_title(cohort_name(cohort).replace(" ", "\n", 1), fontsize=8.5)
@@ -220,7 +233,9 @@ def _decision_panel(axes: Axes, curves: pd.DataFrame) -> None:
     for strategy, look in looks.items():
         here = curves[curves["strategy"] == strategy]
         axes.plot(here["threshold"], here["net_benefit"], **look)  # type: ignore[arg-type]
-    top = 1.1 * max(curves["net_benefit"].max(), 0.02)
+        if strategy == "model":
+            axes.fill_between(here["threshold"], here["low"], here["high"], color=GREY, alpha=0.2, lw=0)
+    top = 1.05 * max(curves[["net_benefit", "high"]].max().max(), 0.02)
     shared = 0.0 if axes.get_autoscaley_on() else axes.get_ylim()[1]
     axes.set(ylim=(-0.14 * max(top, shared), max(top, shared)), xlim=(0, 0.8))
     grid(axes)

@@ -48,6 +48,7 @@ def performance(data: ReportInput, drawn: Drawn) -> Section:
             "roc",
             "ROC curves of the headline model, each class against the rest; the macro curve is the vertical "
             "mean of the class curves (its AUC is the mean of theirs).",
+            "Bands: 95% limits of the sensitivity at each specificity, the wider of patient bootstrap and Wilson.",
         ),
     ]
     if words := comparison_words(data):
@@ -58,6 +59,8 @@ def performance(data: ReportInput, drawn: Drawn) -> Section:
             comparisons,
             "comparisons",
             "Comparisons on the same rows.",
+            "A family are the tests of one kind in one cohort; Holm's p allows for them all. The permutation p swaps "
+            "the two models patient by patient.",
             otherwise=why_absent(data, "comparisons", "No comparison of arms: the study has one arm."),
             folded=comparisons is not None and len(comparisons) > 12,
         ),
@@ -113,7 +116,7 @@ def calibration(data: ReportInput, drawn: Drawn) -> Section:
             "decision_curves" in drawn,
             "decision_curves",
             "Decision curves: net benefit of acting on the model against acting on all or on none.",
-            "A model helps at a threshold only where its line is above both others.",
+            "A model helps at a threshold only where its line is above both others. Band: patient bootstrap, 95%.",
             otherwise=f"Decision curves are {none}",
         ),
         *conformal(data),

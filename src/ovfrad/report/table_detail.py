@@ -74,13 +74,18 @@ def within_center_table(data: ReportInput) -> pd.DataFrame | None:
 def conformal_table(data: ReportInput) -> pd.DataFrame | None:
     """Coverage and mean size of the conformal sets by cohort and class."""
     found = (data.results or {}).get("conformal") or {}
-    rows = []
+    rows, name = [], "Expected of so many calibration rows"
+    promised = {
+        row["class"]: {name: f"{number(row['expected'])} ({number(row['low'])} to {number(row['high'])})"}
+        for row in found.get("promise", [])
+    }
     for cohort, block in (found.get("cohorts") or {}).items():
         sizes = block["sizes"]
         row = {"Cohort": cohort_name(cohort), "True class": "all", **_covered(block)}
         rows.append(row | {"Sets of one class": f"{sizes[1]} of {block['n']}"})
         for code, part in block["class"].items():
-            rows.append({"Cohort": cohort_name(cohort), "True class": _class(data, code), **_covered(part)})
+            told = {"Cohort": cohort_name(cohort), "True class": _class(data, code), **_covered(part)}
+            rows.append(told | promised.get(int(code), {}))
     return pd.DataFrame(rows).fillna("") if rows else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ovfrad.evaluation.estimate import Estimate
 from ovfrad.report.inputs import COHORTS, ReportInput
 from ovfrad.report.words import (
     MISSING,
@@ -129,27 +130,37 @@ def _cell(value: Any) -> str:
 
 
 def comparison_table(rows: Sequence[Mapping[str, Any]] | None) -> pd.DataFrame | None:
-    """Two arms or models on the same rows: difference with interval, p and Holm's p."""
+    """Two arms or models on the same rows: difference with interval, p values, and the family that Holm adjusts in."""
     if not rows:
         return None
     out = []
     for row in rows:
-        low, high = number(row.get("low")), number(row.get("high"))
-        interval = f" ({low} to {high})" if known(row.get("low")) and known(row.get("high")) else " (no interval)"
-        out.append(
-            {
-                "Recipe": row.get("recipe", MISSING),
-                "Cohort": cohort_name(str(row.get("cohort", MISSING))),
-                "A": model_name(str(row.get("a", MISSING))),
-                "B": model_name(str(row.get("b", MISSING))),
-                "AUC": str(row.get("metric", "macro_auc")).replace("_auc", "").replace(".", " ").replace("_", " "),
-                "A minus B": number(row.get("difference")) + interval if known(row.get("difference")) else MISSING,
-                "p": p_value(row.get("p")),
-                "p, Holm": p_value(row.get("p_holm")),
-                "Method": row.get("method", MISSING),
-            }
-        )
+        told = {"Recipe": row.get("recipe", MISSING), "Cohort": cohort_name(str(row.get("cohort", MISSING)))}
+        told |= {"A": model_name(str(row.get("a", MISSING))), "B": model_name(str(row.get("b", MISSING)))}
+        told["AUC"] = str(row.get("metric", "macro_auc")).replace("_auc", "").replace(".", " ").replace("_", " ")
+        told["A minus B"] = _difference(row)
+        told |= {"p": p_value(row.get("p")), "p, Holm": p_value(row.get("p_holm")), "Family": _family(row)}
+        told |= {"p, permutation": p_value(row.get("p_permutation")), "Method": row.get("method", MISSING)}
+        out.append(told)
     return pd.DataFrame(out)
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    """Difference of two AUCs with its interval; ValueError where they contradict each other."""
+    value = Estimate.from_dict(dict(row) | {"estimate": row.get("difference")})
+    if value.estimate is None:
+        return MISSING
+    limits = f"({number(value.low)} to {number(value.high)})" if value.has_interval else "(no interval)"
+    return f"{number(value.estimate)} {limits}"
+
+
+def _family(row: Mapping[str, Any]) -> str:
+    """Tests that Holm adjusts together: `arms, macro: 2 tests`."""
+    if not known(row.get("family_size")):
+        return MISSING
+    kind = "macro" if row.get("metric", "macro_auc") == "macro_auc" else "class"
+    size = int(row["family_size"])
+    return f"{row.get('family', MISSING)}, {kind}: {size} {'test' if size == 1 else 'tests'}"
 
 
 def plain_table(rows: Any, digits: int = 2) -> pd.DataFrame | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from ovfrad.astlof import TREATMENT
+from ovfrad.evaluation.estimate import Estimate, PValue
 
 COHORT_WORDS = {
     "train": "Training (nested)",
@@ -125,9 +126,13 @@ def p_value(p: Any) -> str:
 
     >>> [p_value(p) for p in (0.0004, 0.0042, 0.034, 0.0478, 0.21, 0.999, None)]
     ['< .001', '.004', '.03', '.048', '.21', '> .99', '–']
+    >>> p_value(2.34)
+    Traceback (most recent call last):
+    ValueError: a p value lies between 0 and 1; got 2.34.
     """
     if not known(p):
         return MISSING
+    p = PValue(p)
     if p < 0.001:
         return "< .001"
     if p > 0.99:
@@ -149,8 +154,11 @@ def estimate(value: Mapping[str, Any] | None, digits: int = 2) -> str:
     '0.79 (0.71 to 0.85)'
     >>> estimate({"estimate": 0.7912, "low": None, "high": None})
     '0.79 (no interval)'
+    >>> estimate({"estimate": None, "low": 0.714, "high": 0.849})
+    Traceback (most recent call last):
+    ValueError: an interval needs its estimate; got limits without one.
     """
-    if value is None or not known(value.get("estimate")):
+    if value is None or not known(Estimate.from_dict(value).estimate):
         return MISSING
     text = unit_share(value["estimate"], digits)
     low, high = value.get("low"), value.get("high")

@@ -9,17 +9,28 @@ import pandas as pd
 
 from ovfrad.evaluation.auc import FEWEST
 from ovfrad.evaluation.conformal import ConformalSets, coverage
+from ovfrad.evaluation.consistency import TRAINING
 from ovfrad.evaluation.estimate import Estimate, wilson
 from ovfrad.evaluation.sample_size import events_per_feature, interval_widths
 from ovfrad.evaluation.subgroups import subgroups, within_auc
 
 Block = dict[str, Any]
-VALIDATION = ("internal", "external", "prospective")
+PAPER = ("internal", "external", "prospective")
 #: Years at which age is cut: near the mean age of patients with such fractures (69.6 in the published cohort).
 AGE_CUT = 70
 #: Columns of the case table that make subgroups.
 VARIABLES = ("sex", "age", "center", "scanner", "location", "fracture_stage")
 KEYS = ["patient_id", "vertebra"]
+
+
+def validation(rows: pd.DataFrame) -> list[str]:
+    """Cohorts of rows that no model was trained on: those of the paper in its order, then others in the table's.
+
+    >>> validation(pd.DataFrame({"cohort": ["train", "train_inner", "Lyon", "external", "internal", "Lyon"]}))
+    ['internal', 'external', 'Lyon']
+    """
+    found = [str(name) for name in rows["cohort"].unique() if not str(name).startswith(TRAINING)]
+    return [name for name in PAPER if name in found] + [name for name in found if name not in PAPER]
 
 
 def row_sets(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -28,7 +39,7 @@ def row_sets(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     The validation cohorts are predicted by one model and are too small to be cut one by one, so they are pooled;
     training rows, predicted by the models of the folds, are never mixed with them.
     """
-    sets = {"train": rows[rows["cohort"] == "train"], "validation": rows[rows["cohort"].isin(VALIDATION)]}
+    sets = {"train": rows[rows["cohort"] == TRAINING], "validation": rows[rows["cohort"].isin(validation(rows))]}
     return {name: part.assign(cohort=name) for name, part in sets.items() if len(part)}
 
 
@@ -51,7 +62,9 @@ def grouping(cases: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, index=cases.index)
 
 
-def subgroup_blocks(rows: pd.DataFrame, cases: pd.DataFrame, level: float) -> list[Block]:
+def subgroup_blocks(
+    rows: pd.DataFrame, cases: pd.DataFrame, level: float, *, ranking_only: bool = False
+) -> list[Block]:
     """One block for each set of rows, variable and level.
 
     Keys: `rows, variable, level, n, n_patients, counts` (rows of each class), `macro_auc`, `class_auc.<k>`.
@@ -72,7 +85,7 @@ def subgroup_blocks(rows: pd.DataFrame, cases: pd.DataFrame, level: float) -> li
         own = groups.loc[pd.MultiIndex.from_frame(part[KEYS])].reset_index(drop=True)
         cut = own.loc[:, own.nunique(dropna=False) > 1]
         together = pd.DataFrame({"all": "all"}, index=own.index).join(cut)
-        table = subgroups(part.reset_index(drop=True), together, level)
+        table = subgroups(part.reset_index(drop=True), together, level, ranking_only=ranking_only)
         for (variable, value), lines in table.groupby(["variable", "level"], sort=False):
             found.append({"rows": name, "variable": variable, "level": value, **_block(lines)})
     return found
@@ -93,7 +106,9 @@ def _block(lines: pd.DataFrame) -> Block:
     return block
 
 
-def within_center_blocks(rows: pd.DataFrame, cases: pd.DataFrame, level: float) -> Block | None:
+def within_center_blocks(
+    rows: pd.DataFrame, cases: pd.DataFrame, level: float, *, ranking_only: bool = False
+) -> Block | None:
     """Macro AUC of pairs within one centre, for each set of rows; None without centres."""
     if "center" not in cases or not cases["center"].notna().any():
         return None
@@ -101,13 +116,13 @@ def within_center_blocks(rows: pd.DataFrame, cases: pd.DataFrame, level: float) 
     found = {}
     for name, part in row_sets(rows).items():
         own = centers.loc[pd.MultiIndex.from_frame(part[KEYS])].to_numpy()
-        found[name] = {"centers": len(set(own)), "macro_auc": _within(part, own, level).as_dict()}
+        found[name] = {"centers": len(set(own)), "macro_auc": _within(part, own, level, ranking_only).as_dict()}
     return found
 
 
-def _within(rows: pd.DataFrame, centers: np.ndarray, level: float) -> Estimate:
+def _within(rows: pd.DataFrame, centers: np.ndarray, level: float, ranking_only: bool) -> Estimate:
     """Macro AUC within centres; its interval goes where a class has fewer patients in a centre than F2 asks for."""
-    told = within_auc(rows, centers, level)
+    told = within_auc(rows, centers, level, ranking_only=ranking_only)
     if len(set(centers)) == 1:
         return Estimate.without("one centre: the macro AUC is within it already", told.n, told.patients)
     patients = pd.crosstab(centers, rows["y_true"].to_numpy(), rows["patient_id"].to_numpy(), aggfunc="nunique")
@@ -120,7 +135,7 @@ def _within(rows: pd.DataFrame, centers: np.ndarray, level: float) -> Estimate:
     return told
 
 
-def conformal_block(rows: pd.DataFrame, level: float, ordered: bool) -> Block | None:
+def conformal_block(rows: pd.DataFrame, level: float, ordered: bool, calibration: str = "train_inner") -> Block | None:
     """Coverage and size of conformal sets in the validation cohorts; None without inner predictions.
 
     The sets are those of the bundle: calibrated on the inner out-of-fold predictions of the training rows
@@ -134,15 +149,18 @@ def conformal_block(rows: pd.DataFrame, level: float, ordered: bool) -> Block | 
         Coverage asked for, of each class.
     ordered : bool
         Fill gaps of the sets.
+    calibration : str
+        Cohort of the rows that calibrate.
     """
-    inner = rows[rows["cohort"] == "train_inner"]
+    inner = rows[rows["cohort"] == calibration]
     if inner.empty:
         return None
     columns = [c for c in rows.columns if c.startswith("p_")]
     sets = ConformalSets.fit(inner[columns].to_numpy(), inner["y_true"].to_numpy(), "cross").compress()
-    found: Block = {"method": sets.method, "level": level, "calibration_rows": "train_inner"}
-    found |= {"calibration_counts": list(sets.counts), "cohorts": {}}
-    for cohort in VALIDATION:
+    found: Block = {"method": sets.method, "level": level, "calibration_rows": calibration}
+    promised = sets.promise(1 - level).to_dict("records")
+    found |= {"calibration_counts": list(sets.counts), "promise": promised, "cohorts": {}}
+    for cohort in validation(rows):
         part = rows[rows["cohort"] == cohort]
         if len(part):
             inside = sets.predict(part[columns].to_numpy(), 1 - level, contiguous=ordered)
@@ -182,7 +200,7 @@ def sample_size_block(rows: pd.DataFrame, counts: Block, level: float) -> Block:
     classes = sum(c.startswith("p_") for c in rows.columns)
     sizes = {
         cohort: np.bincount(rows.loc[rows["cohort"] == cohort, "y_true"].to_numpy(int), minlength=classes).tolist()
-        for cohort in ("train", *VALIDATION)
+        for cohort in (TRAINING, *validation(rows))
         if (rows["cohort"] == cohort).any()
     }
     features = {

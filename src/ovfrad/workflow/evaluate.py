@@ -10,14 +10,14 @@ import pandas as pd
 
 from ovfrad.evaluation import auc
 from ovfrad.evaluation.audit import audit_table, rows_of_evaluation
-from ovfrad.evaluation.compare import compare, holm
+from ovfrad.evaluation.compare import compare_all
 from ovfrad.evaluation.folds import per_fold_macro_auc
 from ovfrad.evaluation.summary import evaluate, thresholds
 from ovfrad.models.baselines import BASELINES
 from ovfrad.models.honesty import ledger
 from ovfrad.models.procedure import BEST
 from ovfrad.study.file import read_yaml, resolve
-from ovfrad.study.settings import StudySettings
+from ovfrad.study.settings import NINE, StudySettings
 from ovfrad.workflow import detail
 from ovfrad.workflow.folder import Progress, RunFolder
 
@@ -139,7 +139,10 @@ def _ranking(part: pd.DataFrame, level: float) -> Block:
 
 
 def comparisons(predictions: pd.DataFrame, headline: dict[str, str], settings: StudySettings) -> list[Block]:
-    """Headline model against other arms, baselines and the other recipe, on the same rows; Holm within a family."""
+    """Headline model against other arms, models, baselines and the other recipe, on the same rows.
+
+    A family of tests that Holm adjusts together is one of these four in one cohort, macro and class tests apart.
+    """
     recipe, arm, model = headline["recipe"], headline["arm"], headline["model"]
     keys = ["recipe", "arm", "model", "cohort"]
     tables = dict(list(predictions.groupby(keys)))
@@ -151,6 +154,7 @@ def comparisons(predictions: pd.DataFrame, headline: dict[str, str], settings: S
         here = [key for key in tables if key[3] == cohort]
         rivals = {
             "arms": [key for key in here if key[0] == recipe and key[2] == model and key[1] != arm],
+            "models": [key for key in here if key[:2] == (recipe, arm) and key[2] in NINE and key[2] != model],
             "baselines": [key for key in here if key[:2] == (recipe, arm) and key[2] in BASELINES],
             "recipes": [key for key in here if key[0] != recipe and key[1] == arm and key[2] in (model, BEST)],
         }
@@ -167,21 +171,15 @@ def _family(
     others: dict[tuple[str, str, str, str], pd.DataFrame],
     settings: StudySettings,
 ) -> list[Block]:
-    """Rows of one family in one cohort, their p values adjusted together."""
-    rows = []
-    for (recipe, arm, model, _), second in others.items():
-        found = compare(first, second, settings.evaluation.resamples, LEVEL, settings.seed)
-        tests = {"macro_auc": found["macro_auc"]}
-        if family == "arms":
-            tests |= {f"class_auc.{k}": test for k, test in found["class_auc"].items()}
-        names = {"arms": arm, "baselines": model, "recipes": f"{recipe} {model}"}
-        mine = {"arms": ours[1], "baselines": ours[2], "recipes": f"{ours[0]} {ours[2]}"}
-        for metric, test in tests.items():
-            told = {key: test[key] for key in ("low", "high", "p", "p_bootstrap", "method", "n", "n_patients")}
-            rows.append(
-                {"family": family, "recipe": ours[0], "cohort": cohort, "a": mine[family], "b": names[family],
-                 "metric": metric, "difference": test["estimate"], **told}
-            )  # fmt: skip
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-    return rows
+    """Rows of one family in one cohort; only arms are also compared class by class."""
+    names = {"arms": 1, "models": 2, "baselines": 2}
+    named = {_rival(family, key): table for key, table in others.items()}
+    mine = ours[names[family]] if family in names else f"{ours[0]} {ours[2]}"
+    found = compare_all({mine: first} | named, settings.evaluation.resamples, LEVEL, settings.seed, against=mine)
+    kept = [row for row in found if family == "arms" or row["metric"] == "macro_auc"]
+    return [{"family": family, "recipe": ours[0], "cohort": cohort, **row} for row in kept]
+
+
+def _rival(family: str, key: tuple[str, str, str, str]) -> str:
+    recipe, arm, model, _ = key
+    return {"arms": arm, "models": model, "baselines": model}.get(family, f"{recipe} {model}")

@@ -6,86 +6,47 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from ovfrad.errors import InputError
 from ovfrad.evaluation.audit import audit_table
-from ovfrad.evaluation.summary import evaluate, thresholds
-from ovfrad.evaluation.tables import IDENTITY
 from ovfrad.study.table import read_text_table
-from ovfrad.workflow.folder import RunFolder
+from ovfrad.workflow.folder import Progress, RunFolder, silent
+from ovfrad.workflow.foreign import compared, evaluated, read_foreign, refused, where
+from ovfrad.workflow.foreign_files import Results, write_results
 
-#: Estimates printed for each table; the JSON file has all.
+#: Estimates printed for each table; the files have all.
 _SHOWN = ("macro_auc", "micro_auc", "accuracy", "balanced_accuracy", "brier", "log_loss")
+#: Most comparisons printed; comparisons.csv has all.
+_PAIRS_SHOWN = 12
 
 
-def read_predictions(path: Path) -> pd.DataFrame:
-    """Prediction table of any tool, numbers as numbers."""
-    if path.suffix == ".parquet":
-        if not path.is_file():
-            raise InputError("E_FILE_MISSING", path, "there is no such file", "give a prediction table")
-        table = pd.read_parquet(path)
-    else:
-        table = read_text_table(path).reset_index(drop=True)
-    for name in [c for c in table.columns if str(c).startswith("p_") or c in ("y_true", "fold")]:
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        if numbers.isna().any():
-            row = int(numbers.isna().argmax()) + 2
-            fault = f"{name} is {table[name].iloc[row - 2]!r}"
-            raise InputError("E_CELL", f"{path.name}:{row}", fault, "write a number in every row")
-        table[name] = numbers
-    return table
-
-
-def evaluate_table(path: Path, out: Path | None, ranking_only: bool) -> tuple[list[str], Path | None]:
-    """Lines to print, and results.json below `out` where that is given."""
-    table = read_predictions(path)
-    results: dict[str, Any] = {}
-    lines = []
-    for name, part, fixed in _parts(table, path, ranking_only):
-        try:
-            found = evaluate(part, fixed, ranking_only=ranking_only)
-        except ValueError as error:
-            raise _refused(path, error) from None
-        results[name] = found
-        lines += [f"{name}", *(f"  {line}" for line in _lines(found))]
-    if out is None:
+def evaluate_table(
+    path: Path, out: Path | None, ranking_only: bool, ordered: bool = True, progress: Progress = silent
+) -> tuple[list[str], Path | None]:
+    """Lines to print, and results.json below `out` where that is given, with tables and figures beside it."""
+    folder = None if out is None else _output(out)
+    table = read_foreign(path, ranking_only, ordered)
+    blocks, total, lines = [], len(table.rows[[*table.given]].drop_duplicates()) if table.given else 1, []
+    try:
+        for model, cohort, block in evaluated(table):
+            blocks.append((model, cohort, block))
+            if folder is not None:
+                progress("evaluate", len(blocks), total)
+            lines += [where(table, model, cohort), *(f"  {line}" for line in _lines(block))]
+        pairs = compared(table)
+    except ValueError as error:
+        raise refused(path, error) from None
+    lines += _pair_lines(pairs)
+    if folder is None:
         return lines, None
-    notice = {"notice": "Research use only, not a medical device.", "source": path.name}
-    return lines, RunFolder(out).write_json("results.json", notice | {"tables": results})
+    return lines, write_results(folder, table, Results(blocks, pairs), progress)
 
 
-def _refused(path: Path, error: ValueError) -> InputError:
-    remedy = "see `ovfrad evaluate --help` for the columns"
-    return InputError("E_PREDICTIONS", path, str(error).rstrip("."), remedy)
-
-
-def _parts(
-    table: pd.DataFrame, path: Path, ranking_only: bool
-) -> Iterator[tuple[str, pd.DataFrame, dict[str, float | None] | None]]:
-    """Each model in each cohort, with the thresholds of the same model's `train` rows where there are any."""
-    keys = [name for name in IDENTITY if name in table.columns]
-    if not keys:
-        yield path.name, table, None
-        return
-    whole = table[keys].fillna("-").astype(str)
-    groups = [
-        (key if isinstance(key, tuple) else (key,), part) for key, part in table.groupby([whole[k] for k in keys])
-    ]
-    for key, part in groups:
-        named = dict(zip(keys, key, strict=True))
-        same = {k: v for k, v in named.items() if k != "cohort"}
-        training = part
-        if "cohort" in named:
-            chosen = (whole["cohort"] == "train") & (whole[list(same)] == pd.Series(same)).all(axis=1)
-            training = table[chosen]
-        try:
-            elsewhere = "cohort" in named and named["cohort"] != "train" and len(training) > 0
-            fixed = thresholds(training, ranking_only) if elsewhere else None
-        except ValueError as error:
-            raise _refused(path, error) from None
-        yield ", ".join(f"{k} {v}" for k, v in named.items()), part, fixed
+def _output(out: Path) -> RunFolder:
+    if (out / "run.json").exists():
+        raise InputError("E_OUT", out, "is the folder of a run, whose results.json would be lost", "name another --out")
+    return RunFolder(out)
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
@@ -105,8 +66,32 @@ def _sentence(value: dict[str, Any]) -> str:
         return f"cannot be given: {value['method']}"
     size = f"n = {value['n']}" + (f" of {value['n_patients']} patients" if value.get("n_patients") else "")
     if value["low"] is None:
-        return f"{value['estimate']:.2f} (no interval: {value['method']}; {size})"
+        return f"{value['estimate']:.2f} ({_no_interval(value['method'])}; {size})"
     return f"{value['estimate']:.2f} ({value['low']:.2f} to {value['high']:.2f}; {value['method']}; {size})"
+
+
+def _no_interval(reason: str) -> str:
+    return reason if reason.startswith("no interval") else f"no interval: {reason}"
+
+
+def _pair_lines(pairs: list[dict[str, Any]]) -> Iterator[str]:
+    """Differences of macro AUCs as sentences, or where to find them."""
+    macro = [row for row in pairs if row["metric"] == "macro_auc"]
+    if len(macro) > _PAIRS_SHOWN:
+        yield f"{len(macro)} pairs of models were compared: see comparisons.csv below --out"
+        return
+    for row in macro:
+        told = f"{row['a']} less {row['b']}, {row['cohort']}: macro AUC"
+        if row["p"] is None:
+            yield f"{told} not compared: {row['method']}"
+            continue
+        limits = "no interval" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
+        holm = f", {_p(row['p_holm'])} after Holm over {row['family_size']}" if row["family_size"] > 1 else ""
+        yield f"{told} {row['difference']:+.2f} ({limits}; {_p(row['p'])}{holm}; {row['method']}; n = {row['n']})"
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def audit_printed(path: Path) -> list[str]:

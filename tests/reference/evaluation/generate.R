@@ -11,17 +11,31 @@ write <- function(table, file) {
 sets <- list(list(seed = 1, n = 51, share = .10, digits = 8), list(seed = 2, n = 51, share = .47, digits = 1),
              list(seed = 3, n = 110, share = .12, digits = 1), list(seed = 4, n = 187, share = .45, digits = 0),
              list(seed = 5, n = 187, share = .12, digits = 2), list(seed = 6, n = 750, share = .09, digits = 1))
-rows <- list(); results <- list()
-for (i in seq_along(sets)) {
-  s <- sets[[i]]; set.seed(s$seed)
+drawn <- lapply(sets, function(s) {
+  set.seed(s$seed)
   y <- rep(0, s$n); y[sample(s$n, round(s$n * s$share))] <- 1
   shared <- rnorm(s$n)
   a <- round(shared + rnorm(s$n) + 1.2 * y, s$digits); b <- round(shared + rnorm(s$n) + .7 * y, s$digits)
+  data.frame(y = y, a = a, b = b)
+})
+# --- the markers of the aSAH data (Turck et al., Intensive Care Med 2010;36:107-115; 113 patients, outcome poor or
+# good) in pairs, as midranks: an AUC sees no more, and no patient's value leaves pROC
+data(aSAH)
+poor <- as.numeric(aSAH$outcome == "Poor"); ranks <- lapply(aSAH[c("s100b", "ndka", "wfns")], function(x) rank(as.numeric(x)))
+for (pair in list(c("s100b", "ndka"), c("s100b", "wfns"), c("ndka", "wfns")))
+  drawn <- c(drawn, list(data.frame(y = poor, a = ranks[[pair[1]]], b = ranks[[pair[2]]])))
+# --- five values, one ranking worse than chance
+set.seed(10); y <- rep(c(1, 0), c(5, 46))
+drawn <- c(drawn, list(data.frame(y = y, a = sample(5, 51, TRUE) - 2 * y, b = sample(5, 51, TRUE))))
+names <- c(paste("seed", 1:6), "aSAH s100b ndka", "aSAH s100b wfns", "aSAH ndka wfns", "five values")
+rows <- list(); results <- list()
+for (i in seq_along(drawn)) {
+  y <- drawn[[i]]$y; a <- drawn[[i]]$a; b <- drawn[[i]]$b
   rows[[i]] <- data.frame(dataset = i, y = y, a = a, b = b)
   ra <- roc(y, a, direction = "<", levels = c(0, 1), quiet = TRUE)
   rb <- roc(y, b, direction = "<", levels = c(0, 1), quiet = TRUE)
   test <- roc.test(ra, rb, method = "delong", paired = TRUE)
-  results[[i]] <- data.frame(dataset = i, n = s$n, cases = sum(y), ties = s$n - length(unique(a)),
+  results[[i]] <- data.frame(dataset = i, name = names[i], n = length(y), cases = sum(y), ties = length(y) - length(unique(a)),
     auc_a = as.numeric(auc(ra)), auc_b = as.numeric(auc(rb)), var_a = var(ra, method = "delong"),
     var_b = var(rb, method = "delong"), cov_ab = cov(ra, rb, method = "delong"),
     z = unname(test$statistic), p = test$p.value)
