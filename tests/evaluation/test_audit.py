@@ -112,3 +112,24 @@ def test_small_p_values_as_printed_pass() -> None:
 def test_a_table_in_another_format_is_refused(rows: list[dict], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         audit_table(rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "passes"),
+    [
+        ({"quantity": "percentage", "value": "45.2", "count": "1,098", "n": "2,430"}, True),
+        ({"quantity": "percentage", "value": "45.2%", "count": "1098", "n": "2430"}, True),
+        ({"quantity": "p", "value": "P < .001"}, True),
+        ({"quantity": "p", "value": "p=1.2"}, False),
+        ({"quantity": "proportion", "value": "0·66", "n": "187"}, False),
+        ({"quantity": "count", "value": "-3"}, False),
+    ],
+)
+def test_numbers_as_journals_print_them(row: dict, passes: bool) -> None:
+    assert (audit_table([{"where": "x"} | row])["result"] == "PASS").all() == passes
+
+
+@pytest.mark.parametrize("n", ["51.5", "-4", "<20", "many", "1,09"])
+def test_a_size_that_is_no_count_is_refused(n: str) -> None:
+    with pytest.raises(ValueError, match=r"^x: n "):
+        audit_table([{"where": "x", "quantity": "proportion", "value": "0.5", "n": n}])

@@ -36,7 +36,9 @@ import pandas as pd
 
 COLUMNS = ("where", "quantity", "value", "count", "n", "low", "high", "group")
 QUANTITIES = ("percentage", "proportion", "auc", "macro_auc", "p", "count")
-NUMBER = re.compile(r"^(?P<relation>[<>=]?)\s*(?P<digits>-?\d*\.?\d+)\s*%?$")
+NUMBER = re.compile(r"^(?:[Pp]\s*)?(?P<relation>[<>=≤≥]?)\s*(?P<digits>-?\d*\.?\d+)\s*%?$")
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(\D|$))")
+"""A comma between thousands; any other comma is no part of a number."""
 
 
 class Printed:
@@ -47,7 +49,7 @@ class Printed:
     """
 
     def __init__(self, text: str) -> None:
-        match = NUMBER.match(str(text).strip().replace("·", ".").replace("−", "-").replace(",", ""))
+        match = NUMBER.match(THOUSANDS.sub("", str(text).strip().replace("·", ".").replace("−", "-")))
         if match is None:
             raise ValueError(f"{text!r} is not a number")
         number = Decimal(match["digits"])
@@ -114,7 +116,20 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
                 Printed(row[name] or ("" if name == "value" else "0"))
             except ValueError as error:
                 raise ValueError(f"{row['where']}: {name} {error}.") from None
+        for name in ("count", "n"):
+            if row[name] and not _whole(row[name]):
+                raise ValueError(f"{row['where']}: {name} {row[name]!r} is no count of cases.")
     return rows
+
+
+def _whole(text: str) -> bool:
+    """Whether a cell is a whole number of cases, at least 0."""
+    printed = Printed(text)
+    return not printed.relation and printed.value >= 0 and printed.value == int(printed.value)
+
+
+def _count_of(text: str) -> int:
+    return int(Printed(text).value)
 
 
 Check = tuple[str, tuple[bool, str]]
@@ -122,10 +137,10 @@ Check = tuple[str, tuple[bool, str]]
 
 def _percentage(row: Mapping[str, str]) -> list[Check]:
     printed, n = Printed(row["value"]), row["n"]
-    if not row["count"] or not n or float(n) == 0:
+    if not row["count"] or not n or _count_of(n) == 0:
         inside = 0 <= printed.value <= 100
         return [("range", (inside, f"{row['value']} % lies {'in' if inside else 'outside'} 0 to 100"))]
-    exact = 100 * float(row["count"]) / float(n)
+    exact = 100 * _count_of(row["count"]) / _count_of(n)
     text = f"{row['count']} / {n} is {exact:.{_digits(printed) + 1}f} %, printed {row['value']}"
     return [("share", (printed.shows(exact), text))]
 
@@ -140,11 +155,11 @@ def _proportion(row: Mapping[str, str]) -> list[Check]:
     checks = _range(row) + _interval(row)
     if not row["n"]:
         return checks
-    n = int(float(row["n"]))
-    if n <= 0:
+    n = _count_of(row["n"])
+    if n == 0:
         return [*checks, ("whole_count", (False, f"{row['value']} is no k / {n}"))]
     whole = round(printed.value * n)
-    candidates = [int(float(row["count"]))] if row["count"] else [whole, whole - 1, whole + 1]
+    candidates = [_count_of(row["count"])] if row["count"] else [whole, whole - 1, whole + 1]
     for fits, rounded in ((printed.shows, True), (printed.cuts, False)):
         for k in candidates:
             if fits(k / n):
