@@ -121,7 +121,8 @@ def test_a_table_in_another_format_is_refused(rows: list[dict], text: str) -> No
         ({"quantity": "percentage", "value": "45.2%", "count": "1098", "n": "2430"}, True),
         ({"quantity": "p", "value": "P < .001"}, True),
         ({"quantity": "p", "value": "p=1.2"}, False),
-        ({"quantity": "proportion", "value": "0·66", "n": "187"}, False),
+        ({"quantity": "proportion", "value": "0·66", "n": "187"}, True),
+        ({"quantity": "proportion", "value": "0·660", "n": "187"}, False),
         ({"quantity": "count", "value": "-3"}, False),
     ],
 )

@@ -136,3 +136,20 @@ def test_compressed_sets_are_small_and_never_smaller_sets() -> None:
     assert np.abs(small.p_values(new) - sets.p_values(new)).max() < 0.03
     assert ConformalSets.from_dict(json.loads(json.dumps(small.as_dict()))) == small
     assert small.method == "cross-conformal per class, without the split-conformal promise"
+
+
+def test_the_promise_of_a_calibration_is_what_calibrations_give() -> None:
+    """Coverage of the rare class over many calibrations of 40 rows: mean and limits are those of the Beta law."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(600):
+        p = rng.random(40)
+        sets = ConformalSets.fit(np.c_[1 - p, p], np.ones(40, dtype=int))
+        lowest = np.sort(p)[3]  # 4 of 41 may be ruled out: a new p below the fourth smallest is
+        assert sets.p_values([[1 - lowest + 1e-6, lowest - 1e-6]])[0, 1] <= 0.1 < sets.p_values([[0, lowest]])[0, 1]
+        found.append(1 - lowest)
+    row = sets.promise(0.1).iloc[1]
+    assert row["expected"] == pytest.approx(1 - 4 / 41)
+    assert np.mean(found) == pytest.approx(row["expected"], abs=0.006)
+    assert np.mean((found >= row["low"]) & (found <= row["high"])) == pytest.approx(0.95, abs=0.025)
+    assert sets.promise(0.1).iloc[0].tolist() == [0, 0, 1, 1, 1]

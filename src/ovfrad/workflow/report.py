@@ -11,7 +11,6 @@ import pandas as pd
 
 from ovfrad import report
 from ovfrad.errors import InputError
-from ovfrad.evaluation.agreement import weighted_kappa
 from ovfrad.explanation.nomogram import Nomograms, build_nomograms
 from ovfrad.explanation.shap import ShapTable
 from ovfrad.report import gallery as choice
@@ -33,6 +32,7 @@ from ovfrad.report.words import class_name
 from ovfrad.study.recipes import DIFFERENCES
 from ovfrad.study.settings import NINE, StudySettings
 from ovfrad.workflow import case as one
+from ovfrad.workflow.agreement import reader_agreement
 from ovfrad.workflow.evaluate import settings_of
 from ovfrad.workflow.explain_chosen import read_chosen
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -42,12 +42,11 @@ NOT_YET = (
     "Web page with viewer (I3), DICOM SEG and SR as output, PACS round trip (I4)",
     "Validation of a bundle at another centre (I5)",
     "Fine-tuning of the network (D3) and attribution by Grad-CAM or relevance propagation (D7)",
-    "The effect of one step at a time (--effects); permutation comparison of arms (F3)",
-    "A warning on whole-vertebra masks beyond their volume (B6); agreement of the readers' classes (A3)",
+    "The effect of one step at a time (--effects)",
+    "A warning on whole-vertebra masks beyond their volume (B6)",
     "More than one machine (Dask)",
 )
 PICTURES_PER_CLASS = 2
-_ITEMS = ("morphology", "mri", "pain")
 #: Entries of run.json that have their own place in the report.
 _TOLD_ELSEWHERE = ("warnings", "case_warnings", "weights", "excluded")
 
@@ -117,7 +116,7 @@ def gather(folder: RunFolder) -> ReportInput:
         gallery=_gallery(folder, cases, settings, run),
         mesh=_mesh(pictures, cases, settings.imaging.spacing_mm),
         acquisition=_acquisition(cases),
-        agreement=_agreement(cases),
+        agreement=reader_agreement(cases),
         absent=absent,
         not_yet=NOT_YET,
     )
@@ -322,16 +321,3 @@ def _range(values: pd.Series) -> str:
         low, high = f"{numbers.min():.3g}", f"{numbers.max():.3g}"
         return low if low == high else f"{low} to {high}"
     return ", ".join(sorted(set(map(str, known))))
-
-
-def _agreement(cases: pd.DataFrame) -> pd.DataFrame | None:
-    """Quadratic-weighted kappa of the two readers' items (A3)."""
-    rows = []
-    for item in _ITEMS:
-        both = cases[[item, f"{item}_reader2"]].dropna()
-        if len(both) < 2:
-            continue
-        patients = both.index.get_level_values("patient_id")
-        kappa = weighted_kappa(both[item].astype(int), both[f"{item}_reader2"].astype(int), patients=patients)
-        rows.append({"item": item, "weighted kappa": kappa.as_dict()})
-    return pd.DataFrame(rows) if rows else None
