@@ -66,7 +66,7 @@ def test_recalibrated_probabilities_are_right_in_the_large(split: tuple[np.ndarr
 
 
 def test_what_remains_in_cohorts_of_other_shares_is_their_shift(cohorts: list[list[Case]]) -> None:
-    """The paper has 41 % of class 1 in the internal cohort, 45 % in training: no recalibration on training knows that."""
+    """The paper has 41 % of class 1 in the internal cohort, 45 % in training: which training cannot tell."""
     large, shift = [], []
     for seed, cases in enumerate(cohorts):
         rng = np.random.default_rng(seed)
