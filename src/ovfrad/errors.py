@@ -8,6 +8,8 @@ ovfrad.errors.InputError: E_MASK_EMPTY mask.nii.gz: label 20 has no voxel (label
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -46,3 +48,30 @@ def warn(code: str, where: str | Path, fault: str, consequence: str) -> None:
     """Issue an `InputWarning` in one line; the command line prints it on stderr and the run folder keeps it."""
     line = " ".join(f"{code} {_name(where)}: {fault}; {consequence}".split())
     warnings.warn(line, InputWarning, stacklevel=3)
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Collect the `InputWarning`s of a block, each once, and let them and all others go on when it has ended.
+
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     with heard() as told:
+    ...         warn("W_THICK_SLICES", "ct.nii.gz", "slices are 5.0 mm thick", "texture is blurred")
+    >>> told
+    ['W_THICK_SLICES ct.nii.gz: slices are 5.0 mm thick; texture is blurred']
+    """
+    told: list[str] = []
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield told
+    finally:
+        for warning in caught:
+            line = str(warning.message)
+            if not issubclass(warning.category, InputWarning):
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+            elif line not in told:
+                told.append(line)
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -233,7 +233,7 @@ def test_a_class_of_one_patient_is_refused_before_anything_is_fitted(
         engine.run(scarce_rows(make_rows, [0]), small("LR"))
     assert str(refused.value) == (
         "E_FOLDS training rows: class 2 has 1 patient, fewer than the 2 that any split by patient needs; "
-        "set fewer folds (models.outer_folds, models.inner_folds), or join or leave out this class"
+        "join or leave out this class"
     )
 
 

@@ -321,3 +321,15 @@ def test_no_other_cell_is_filled(tmp_path: Path, cell: str) -> None:
     assert refusal(tmp_path / "study.yaml").startswith(
         f"E_FEATURE_CELL table.csv:6: feature 'f0' is {cell!r}, no number"
     )
+
+
+def test_a_table_of_too_many_columns_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovfrad.study.cases.MOST_FEATURES", 3)
+    rows = [{"patient_id": f"{k:03d}", "astlof_class": k % 3, **{f"f{j}": j * k for j in range(4)}} for k in range(30)]
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "study.yaml").write_text("features: table.csv\n")
+    assert refusal(tmp_path / "study.yaml") == (
+        "E_TABLE_WIDE table.csv: 4 feature columns, more than 3; name those that are meant in feature_columns"
+    )
+    (tmp_path / "study.yaml").write_text("features: table.csv\nfeature_columns: [f1, f2]\n")
+    assert load(tmp_path / "study.yaml").features is not None

@@ -55,8 +55,8 @@ def patient_folds(
     --------
     >>> patient_folds(np.array([0, 0, 0, 1]), np.array(["P1", "P2", "P3", "P4"]), 3)
     Traceback (most recent call last):
-    ovfrad.errors.InputError: E_FOLDS training rows: class 1 has 1 patient, fewer than the 3 folds; \
-set fewer folds (models.outer_folds, models.inner_folds), or join or leave out this class
+    ovfrad.errors.InputError: E_FOLDS training rows: class 1 has 1 patient, fewer than the 3 folds; join or leave \
+out this class
     """
     y, groups = np.asarray(y), np.asarray(groups)
     require_patients(y, groups, n, f"the {n} folds", classes)
@@ -92,7 +92,8 @@ def require_patients(
             "E_FOLDS",
             "training rows",
             f"class {classes[scarce] if classes else scarce} has {counts[scarce]} {patients}, fewer than {needed_for}",
-            "set fewer folds (models.outer_folds, models.inner_folds), or join or leave out this class",
+            ("" if counts[scarce] < 2 else "set fewer folds (models.outer_folds, models.inner_folds), or ")
+            + "join or leave out this class",
         )
 
 

@@ -14,6 +14,8 @@ from ovfrad.study.table import COLUMNS, check_columns, read_text_table, typed
 
 #: No feature is larger; trees keep single precision, which ends at 3e38.
 LARGEST = 1e30
+#: Most features of a table: the matrix of their correlations is 3 GB there.
+MOST_FEATURES = 20_000
 #: Columns of a feature table that other extractors write beside their features.
 _BYSTANDERS = ("diagnostics_", "Unnamed:", "Image", "Mask", "Label")
 
@@ -50,6 +52,9 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     if absent or not wanted:
         fault = f"feature column {absent[0]!r} is absent" if absent else "holds no feature column"
         raise InputError("E_COLUMN_MISSING", path, fault, "name the columns as the table does")
+    if len(wanted) > MOST_FEATURES:
+        fault = f"{len(wanted)} feature columns, more than {MOST_FEATURES}"
+        raise InputError("E_TABLE_WIDE", path, fault, "name those that are meant in feature_columns")
     impute = settings.selection.missing == "impute"
     numbers = {name: _feature(table[name], path, impute) for name in wanted}
     _tell_gaps(numbers, len(table), path)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
 from ovfrad.astlof import LABEL_COMPONENTS
-from ovfrad.errors import InputError, warn
+from ovfrad.errors import InputError, heard, warn
 from ovfrad.study import file
 from ovfrad.study.cases import outcome, read_cases, read_features, survival
 from ovfrad.study.cohorts import COHORTS, assign
@@ -41,6 +41,8 @@ class Study:
         Hash of the cases without outcome or anything that is part of it (A8).
     case_list_at : str
         When it was taken, before any outcome was looked at; ISO 8601, UTC.
+    warnings : tuple of str
+        What reading it warned of, for the run folder and the report.
     """
 
     settings: StudySettings
@@ -52,6 +54,7 @@ class Study:
     classes: tuple[str, ...]
     case_list_sha256: str
     case_list_at: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -87,6 +90,12 @@ def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study
     Without `labels` the outcome is neither read nor asked for, and cases have neither `cohort` by rule nor `y`: enough
     to extract features.
     """
+    with heard() as told:
+        study = _load(path, recipe, labels)
+    return replace(study, warnings=tuple(told))
+
+
+def _load(path: Path, recipe: str | None, labels: bool) -> Study:
     path = path / "study.yaml" if path.is_dir() else path
     settings = file.resolve(file.read_yaml(path), path, recipe)
     _check_settings(settings, path)

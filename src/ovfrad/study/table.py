@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def read_text_table(path: Path) -> pd.DataFrame:
     if len(rows) < 2:
         raise InputError("E_TABLE_EMPTY", path, "has no rows", "write one row per case below the header")
     header = [name.strip() for name in rows[0]]
-    twice = sorted({name for name in header if header.count(name) > 1 and name})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1 and name)
     if twice:
         raise InputError("E_COLUMN_TWICE", path, f"column {twice[0]!r} stands twice", "keep one of them")
     for number, row in enumerate(rows[1:], start=2):

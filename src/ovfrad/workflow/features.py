@@ -60,6 +60,7 @@ def extract_study(
 ) -> StudyFeatures:
     """Features of all cases; a feature-table study hands its own table on."""
     if study.features is not None:
+        _check_varies(study)
         index = [(*case, "1") for case in study.features.index]
         table = study.features.set_axis(pd.MultiIndex.from_tuples(index, names=READERS))
         none = pd.DataFrame({"patient_id": [], "vertebra": [], "error": []})
@@ -81,6 +82,14 @@ def extract_study(
         weights=weights,
         warnings=[(" ".join(result.case), line) for result in good for line in result.warnings],
     )
+
+
+def _check_varies(study: Study) -> None:
+    """Refuse a table in which no feature differs between training cases."""
+    training = study.features[study.cases["cohort"] == "train"] if study.features is not None else pd.DataFrame()
+    if len(training) > 1 and (training.nunique() < 2).all():
+        fault = f"each of the {training.shape[1]} features has one value in all {len(training)} training cases"
+        raise InputError("E_NO_FEATURES", study.table, fault, "give features that vary")
 
 
 def _row_hashes(features: pd.DataFrame) -> list[str]:
@@ -256,8 +265,9 @@ def check_duplicates(study: Study, cases: pd.DataFrame) -> list[dict[str, Any]]:
         if len(same) < 2:
             continue
         names, cohorts = [" ".join(case) for case in same.index], list(same["cohort"])
-        if len(set(cohorts)) > 1:
-            fault = f"{names[0]} ({cohorts[0]}) and {names[-1]} ({cohorts[-1]}) have the same {same_of(study)}"
+        other = next((n for n, cohort in enumerate(cohorts) if cohort != cohorts[0]), None)
+        if other is not None:
+            fault = f"{names[0]} ({cohorts[0]}) and {names[other]} ({cohorts[other]}) have the same {same_of(study)}"
             raise InputError("E_COHORT_VOXELS", study.table, fault, "one of them must go: a copy is no validation")
         pairs.append({"cases": names, "cohort": cohorts[0]})
     return pairs

@@ -127,6 +127,7 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
     told = list(dict.fromkeys([*in_short(features.warnings), *(str(w.message) for w in caught)]))
     for line in told:
         warnings.warn(line, InputWarning, stacklevel=2)
+    told = list(dict.fromkeys([line for one in studies.values() for line in one.warnings] + told))
     run |= {
         "weights": features.weights,
         "warnings": told,
