@@ -263,3 +263,15 @@ def test_the_tests_of_the_command_are_those_of_the_functions(evaluated: Path) ->
     expected = delong_test(one["y_true"] == 2, one["p_2"], two["p_2"], one["patient_id"])
     (row,) = (r for r in results["comparisons"] if r["cohort"] == "Lyon" and r["metric"] == "class_auc.2")
     assert (row["p"], row["difference"]) == pytest.approx((expected.p, expected.difference.estimate))
+
+
+@pytest.mark.parametrize("name", ["Training", "TRAIN"])
+def test_training_rows_fix_the_thresholds_under_any_usual_name(name: str, tmp_path: Path) -> None:
+    from ovfrad.workflow.foreign import evaluated as blocks_of
+    from ovfrad.workflow.foreign import read_foreign
+
+    frame = table(("LR",)).replace({"cohort": {"train": name, "Lyon": "trainees"}})
+    found = read_foreign(written(frame, tmp_path))
+    blocks = {cohort: block for _, cohort, block in blocks_of(found, resamples=100)}
+    assert list(blocks) == ["train", "internal", "trainees"]
+    assert blocks["trainees"]["operating_point"].keys() == {"0", "1", "2"}

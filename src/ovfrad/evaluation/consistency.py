@@ -13,7 +13,7 @@ from ovfrad.evaluation.tables import IDENTITY, check_predictions
 WHOLE = "all rows"
 """Name of the cohort, and of the model, of a table that names none."""
 TRAINING = "train"
-"""Cohorts whose name begins so hold training patients, in several views: nested, apparent, inner."""
+"""Cohort of the training patients; `train_apparent` and `train_inner` are other views of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,21 @@ def reservations(table: pd.DataFrame, used: tuple[str, ...] = ()) -> list[Reserv
     return [*_absent(table), *_shared(table), *_uneven(table), *_unused(table, used)]
 
 
+def is_training(cohort: str) -> bool:
+    """Whether a cohort holds training patients.
+
+    >>> is_training("train"), is_training("train_inner"), is_training("trainees")
+    (True, True, False)
+    """
+    return cohort == TRAINING or cohort.startswith(f"{TRAINING}_")
+
+
 def cohorts(table: pd.DataFrame) -> pd.Series:
-    """Return the cohort of each row as text."""
+    """Return the cohort of each row as text; "Training" and the like are `train`."""
     if "cohort" not in table.columns:
         return pd.Series(WHOLE, index=table.index)
-    return table["cohort"].astype(object).where(table["cohort"].notna(), "-").astype(str)
+    names = table["cohort"].astype(object).where(table["cohort"].notna(), "-").astype(str)
+    return names.where(~names.str.lower().isin(("train", "training")), TRAINING)
 
 
 def _absent(table: pd.DataFrame) -> Iterator[Reservation]:
@@ -95,7 +105,7 @@ def _absent(table: pd.DataFrame) -> Iterator[Reservation]:
 def _shared(table: pd.DataFrame) -> Iterator[Reservation]:
     """Yield patients that stand in two cohorts; the views of the training patients are one."""
     names = cohorts(table)
-    names = names.where(~names.str.startswith(TRAINING), TRAINING)
+    names = names.where(~names.map(is_training), TRAINING)
     several = names.groupby(table["patient_id"].astype(str).to_numpy()).nunique()
     if (several > 1).any():
         first = several.index[(several > 1).argmax()]

@@ -22,7 +22,10 @@ LEAST = 30
 BAND_RESAMPLES = 500
 _COHORT_MARKS = {"train": ("o", GREY), "internal": ("s", "#0072B2"), "external": ("D", "#882255")}
 _COHORT_MARKS |= {"prospective": ("^", "#009E73")}
-_OTHER_MARKS = (("v", INK), ("P", "#E69F00"), ("X", "#56B4E9"), ("<", "#CC79A7"), (">", "#999933"))
+_OTHER_MARKS = (
+    ("v", INK), ("P", "#E69F00"), ("X", "#56B4E9"), ("<", "#CC79A7"), (">", "#999933"), ("h", "#44464B"),
+    ("*", "#0072B2"), ("d", "#882255"), ("p", "#009E73"),
+)  # fmt: skip
 #: Name of the arm where a table names none.
 NONE = "-"
 
@@ -54,14 +57,14 @@ def _roc_panel(axes: Axes, data: ReportInput, cohort: str) -> None:
     y, p = probabilities(rows)
     patients = rows.loc[rows["y_true"].notna(), "patient_id"].astype(str).to_numpy()
     block = data.headline_block(cohort) or {}
-    heights = []
+    heights, shade = [], 0.13 if p.shape[1] <= 3 else 0.07
     axes.plot([0, 1], [0, 1], color=PALE, lw=1, zorder=1)
     for k in _curves(p.shape[1]):
         cases = y == k
         if not 0 < cases.sum() < len(y):
             continue
         band = roc_band(cases, p[:, k], patients, BAND_RESAMPLES)
-        axes.fill_between(GRID, band["low"], band["high"], color=colour(k), alpha=0.13, lw=0, zorder=1.5)
+        axes.fill_between(GRID, band["low"], band["high"], color=colour(k), alpha=shade, lw=0, zorder=1.5)
         label = f"{drawable(_short(data, k), 14)}: {estimate(block.get('class_auc', {}).get(str(k)))}"
         axes.plot(*roc_points(cases, p[:, k])[:2], color=colour(k), ls=line(k), label=label)
         heights.append(sensitivity_at(cases, p[:, k], GRID)[:, 0])
@@ -70,7 +73,7 @@ def _roc_panel(axes: Axes, data: ReportInput, cohort: str) -> None:
         axes.plot(
             np.r_[0, GRID], mean, color=INK, lw=1.9, label=f"macro: {estimate(block.get('macro_auc'))}", alpha=0.85
         )
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", title=f"{cohort_name(cohort)}, n = {len(y)}")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", title=f"{_cohort(cohort)}, n = {len(y)}")
     axes.set(xlabel="1 − specificity", ylabel="Sensitivity")
     grid(axes)
     axes.legend(loc="lower right", title="AUC (95% CI)", alignment="left", title_fontsize=7.5)
@@ -79,6 +82,10 @@ def _roc_panel(axes: Axes, data: ReportInput, cohort: str) -> None:
 def _curves(K: int) -> list[int]:
     """Classes to draw: of two classes the second, since the first is its mirror."""
     return [1] if K == 2 else list(range(K))
+
+
+def _cohort(cohort: str) -> str:
+    return drawable(cohort_name(cohort), 28)
 
 
 def _short(data: ReportInput, code: int) -> str:
@@ -99,7 +106,7 @@ def all_models(data: ReportInput) -> Figure | None:
     found = [m for m in found if m[0] == recipe]
     arms = list(dict.fromkeys(m[2] for m in found))
     names = list(dict.fromkeys(m[3] for m in found))
-    figure = new_figure(1.1 + 0.34 * len(names))
+    figure = new_figure(1.1 + max(0.34, 0.09 * len(data.cohorts)) * len(names))
     grid_of_axes = figure.subplots(1, len(arms), sharey=True, sharex=True, squeeze=False)[0]
     for axes, arm in zip(grid_of_axes, arms, strict=True):
         for cohort in data.cohorts:
@@ -111,7 +118,7 @@ def all_models(data: ReportInput) -> Figure | None:
         axes.axvline(0.5, color=GREY, lw=0.8, ls=":")
         axes.set(title="" if arm == NONE else f"arm {drawable(arm, 30)}", xlabel="Macro AUC (95% CI)")
         grid(axes, "x")
-    grid_of_axes[0].set_yticks(range(len(names)), [drawable(model_name(n)) for n in names])
+    grid_of_axes[0].set_yticks(range(len(names)), [drawable(model_name(n), 36) for n in names])
     grid_of_axes[0].set_ylim(len(names) - 0.5, -0.5)
     for text, name in zip(grid_of_axes[0].get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if name == data.headline[2] else "normal")
@@ -122,7 +129,7 @@ def all_models(data: ReportInput) -> Figure | None:
 
 def _forest(axes: Axes, values: dict, names: list[str], data: ReportInput, cohort: str) -> None:
     place = data.cohorts.index(cohort)
-    shift = 0.18 * (place - (len(data.cohorts) - 1) / 2)
+    shift = min(0.18, 0.84 / len(data.cohorts)) * (place - (len(data.cohorts) - 1) / 2)
     others = [c for c in data.cohorts if c not in _COHORT_MARKS]
     mark, shade = _COHORT_MARKS.get(cohort) or _OTHER_MARKS[others.index(cohort) % len(_OTHER_MARKS)]
     here = [n for n in names if n in values]
@@ -130,7 +137,7 @@ def _forest(axes: Axes, values: dict, names: list[str], data: ReportInput, cohor
     middle = np.array([values[n]["estimate"] for n in here], float)
     ends = np.array([[values[n].get(e, np.nan) for e in ("low", "high")] for n in here], float).reshape(-1, 2)
     axes.hlines(at, ends[:, 0], ends[:, 1], color=shade, lw=1)
-    axes.plot(middle, at, mark, color=shade, ms=3.4, label=cohort_name(cohort))
+    axes.plot(middle, at, mark, color=shade, ms=3.4, label=_cohort(cohort))
 
 
 def confusion(data: ReportInput) -> Figure | None:
@@ -145,9 +152,10 @@ def confusion(data: ReportInput) -> Figure | None:
     names = [str(c) for c in data.classes]
     for axes, (cohort, counts) in zip(every, tables.items(), strict=False):
         _matrix(axes, counts, [drawable(n, 12) for n in names])
-        axes.set_title(cohort_name(cohort).replace(" ", "\n", 1), fontsize=8.5)
+        axes.set_title(_cohort(cohort).replace(" ", "\n", 1), fontsize=8.5)
         axes.set_xlabel("Predicted class")
-    every[0].set_ylabel("True class")
+    for first in every[::columns]:
+        first.set_ylabel("True class")
     _hide_empty(figure, len(tables))
     return figure
 
@@ -185,9 +193,11 @@ def reliability(data: ReportInput, bins: int = 8) -> Figure | None:
             label = drawable(_short(data, k))
             axes.plot(here["predicted"], here["observed"], "o", ls=line(k), color=colour(k), ms=2.8, lw=1, label=label)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel="Predicted probability")
-        axes.set_title(f"{cohort_name(cohort)}".replace(" ", "\n", 1) + f", n = {len(table)}", fontsize=8)
+        axes.set_title(_cohort(cohort).replace(" ", "\n", 1) + f", n = {len(table)}", fontsize=8)
         grid(axes)
-    every[0].set_ylabel("Observed share")
+        axes.tick_params(labelbottom=True)
+    for first in every[::columns]:
+        first.set_ylabel("Observed share")
     _hide_empty(figure, len(cohorts))
     handles, labels = every[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
@@ -217,7 +227,7 @@ def decision_curves(data: ReportInput) -> Figure | None:
         curves = curves_of(data.headline_predictions(cohort), resamples=BAND_RESAMPLES, ordered=data.ordered)
         for axes, name in zip(column, wanted, strict=True):
             _decision_panel(axes, curves[curves["decision"] == name])
-        column[0].set_title(cohort_name(cohort).replace(" ", "\n", 1), fontsize=8.5)
+        column[0].set_title(_cohort(cohort).replace(" ", "\n", 1), fontsize=8.5)
         column[-1].set_xlabel("Threshold probability")
     for axes, words in zip(every[:, 0], wanted.values(), strict=True):
         axes.set_ylabel(f"Net benefit\n{drawable(words, 24)}")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ovfrad.evaluation.auc import FEWEST
 from ovfrad.evaluation.conformal import ConformalSets, coverage
-from ovfrad.evaluation.consistency import TRAINING
+from ovfrad.evaluation.consistency import TRAINING, is_training
 from ovfrad.evaluation.estimate import Estimate, wilson
 from ovfrad.evaluation.sample_size import events_per_feature, interval_widths
 from ovfrad.evaluation.subgroups import subgroups, within_auc
@@ -29,7 +29,7 @@ def validation(rows: pd.DataFrame) -> list[str]:
     >>> validation(pd.DataFrame({"cohort": ["train", "train_inner", "Lyon", "external", "internal", "Lyon"]}))
     ['internal', 'external', 'Lyon']
     """
-    found = [str(name) for name in rows["cohort"].unique() if not str(name).startswith(TRAINING)]
+    found = [str(name) for name in rows["cohort"].unique() if not is_training(str(name))]
     return [name for name in PAPER if name in found] + [name for name in found if name not in PAPER]
 
 

@@ -12,14 +12,13 @@ import pandas as pd
 
 from ovfrad.errors import InputError, warn
 from ovfrad.evaluation.compare import compare_all
-from ovfrad.evaluation.consistency import WHOLE, check_whole, cohorts, reservations
+from ovfrad.evaluation.consistency import TRAINING, WHOLE, check_whole, cohorts, reservations
 from ovfrad.evaluation.summary import evaluate, thresholds
 from ovfrad.study.table import read_text_table
 from ovfrad.workflow import detail
 
 LEVEL = 0.95
 CONFORMAL_LEVEL = 0.90
-TRAIN = "train"
 MODEL_KEYS = ("recipe", "arm", "model")
 #: Cell of a column that a table does not have, or leaves empty.
 NONE = "-"
@@ -146,7 +145,7 @@ def evaluated(table: Foreign, resamples: int = 1000, seed: int = 0) -> Iterator[
     """
     for model in table.models:
         own = table.of(model)
-        training = own[own["cohort"] == TRAIN]
+        training = own[own["cohort"] == TRAINING]
         fixed = thresholds(training, table.ranking_only) if len(training) else None
         for cohort in table.cohorts:
             rows = own[own["cohort"] == cohort]
@@ -175,7 +174,7 @@ def closer(table: Foreign, model: Model) -> Block:
     kinds = {"ranking_only": table.ranking_only}
     sets = None
     if not table.ranking_only:
-        sets = detail.conformal_block(own, CONFORMAL_LEVEL, table.ordered, calibration=TRAIN)
+        sets = detail.conformal_block(own, CONFORMAL_LEVEL, table.ordered, calibration=TRAINING)
     return {
         "subgroups": detail.subgroup_blocks(own, cases, LEVEL, **kinds),
         "within_center": detail.within_center_blocks(own, cases, LEVEL, **kinds),

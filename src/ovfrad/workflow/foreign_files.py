@@ -13,6 +13,7 @@ import pandas as pd
 
 import ovfrad
 from ovfrad.errors import InputError, warn
+from ovfrad.evaluation.consistency import TRAINING
 from ovfrad.evaluation.sample_size import interval_widths
 from ovfrad.report import table_detail, table_results
 from ovfrad.report.inputs import ReportInput
@@ -20,7 +21,7 @@ from ovfrad.report.words import RESEARCH_ONLY
 from ovfrad.report.write import spreadsheet_safe
 from ovfrad.workflow import detail
 from ovfrad.workflow.folder import Progress, RunFolder
-from ovfrad.workflow.foreign import LEVEL, MODEL_KEYS, NONE, TRAIN, Block, Foreign, Model, closer, where
+from ovfrad.workflow.foreign import LEVEL, MODEL_KEYS, NONE, Block, Foreign, Model, closer, where
 
 #: What the figures call the rows of cohort `train`: whether they are nested, the file does not tell.
 TRAINING_ROWS = "training rows"
@@ -99,11 +100,11 @@ def _move(made: Path, folder: RunFolder) -> list[str]:
 
 def report_input(table: Foreign, results: Results) -> ReportInput:
     """The table and its results as the report's figures and tables take them; `headline` is the first model."""
-    rows = table.rows.assign(cohort=table.rows["cohort"].replace({TRAIN: TRAINING_ROWS}))
+    rows = table.rows.assign(cohort=table.rows["cohort"].replace({TRAINING: TRAINING_ROWS}))
     recipes: Block = {}
     for (recipe, arm, model), cohort, block in results.blocks:
         cohorts = recipes.setdefault(recipe, {"cohorts": {}})["cohorts"]
-        cohorts.setdefault(TRAINING_ROWS if cohort == TRAIN else cohort, {}).setdefault(arm, {})[model] = block
+        cohorts.setdefault(TRAINING_ROWS if cohort == TRAINING else cohort, {}).setdefault(arm, {})[model] = block
     cases = rows.drop_duplicates(["cohort", *detail.KEYS])[["cohort", *detail.KEYS]]
     return ReportInput(
         study=table.name,
@@ -121,7 +122,7 @@ def report_input(table: Foreign, results: Results) -> ReportInput:
 
 def _of(data: ReportInput, model: Model, details: Mapping[str, Any]) -> ReportInput:
     """The input whose headline is `model`."""
-    words = {TRAIN: TRAINING_ROWS}
+    words = {TRAINING: TRAINING_ROWS}
     named = {
         "headline": dict(zip(MODEL_KEYS, model, strict=True)),
         "subgroups": [block | {"rows": words.get(block["rows"], block["rows"])} for block in details["subgroups"]],
