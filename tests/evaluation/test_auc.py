@@ -106,10 +106,11 @@ def test_newcombe_limits_are_where_the_z_statistic_is_exactly_z() -> None:
         assert abs(z) == pytest.approx(1.959964, abs=1e-5)
 
 
-def test_macro_auc_of_two_classes_is_the_class_auc() -> None:
+@pytest.mark.parametrize("n", [12, 30, 60, 200])
+def test_macro_auc_of_two_classes_is_the_class_auc(n: int) -> None:
     rng = np.random.default_rng(3)
-    y = rng.integers(2, size=90)
-    p1 = 1 / (1 + np.exp(-(rng.standard_normal(90) + y)))
+    y = rng.integers(2, size=n)
+    p1 = 1 / (1 + np.exp(-(rng.standard_normal(n) + y)))
     macro, single = auc.macro_auc(y, np.c_[1 - p1, p1]), auc.class_auc(y == 1, p1)
     assert (macro.estimate, macro.low, macro.high) == pytest.approx((single.estimate, single.low, single.high))
 

@@ -218,7 +218,8 @@ def macro_auc(
     The influences of a row on all class AUCs are added before they are summed by patient, so their covariance is
     counted; the limits are symmetric on the logit scale, with Student's t where all classes are large. The standard
     deviation of a class with fewer than 20 cases is not allowed below Newcombe's, with the normal quantile (measured
-    at 24 / 22 / 5 rows: coverage .95 to .97 instead of .92 to .94).
+    at 24 / 22 / 5 rows: coverage .95 to .97 instead of .92 to .94). Of two classes that mirror each other there is one
+    AUC, with the interval of `class_auc`.
 
     Parameters
     ----------
@@ -238,6 +239,8 @@ def macro_auc(
     if absent := absent_classes(y, classes):
         return Estimate.without(f"no macro AUC: class {absent[0]} has no AUC here (absent, or alone)", n, known)
     aucs, influences = class_influences(y, table, codes)
+    if classes == 2 and np.allclose(influences[0], influences[1], rtol=0, atol=NO_VARIANCE):
+        return class_auc(y == 1, table[:, 1], codes, level)
     value = float(aucs.mean())
     for k in range(classes):
         if reason := _too_few(y == k, codes):

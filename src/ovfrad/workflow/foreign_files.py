@@ -53,6 +53,8 @@ def write_results(folder: RunFolder, table: Foreign, results: Results, progress:
     Every file is made beside its place and moved there when complete. Files of an earlier evaluation in this folder
     that this one does not write are taken away, other files are left alone.
     """
+    for left in folder.path.glob(".evaluate-*"):  # of an evaluation that was killed
+        shutil.rmtree(left, ignore_errors=True)
     earlier = _listed(folder)
     (folder / "results.json").unlink(missing_ok=True)  # no old result beside a new figure
     details = {table.label(model): closer(table, model) for model in table.models}
