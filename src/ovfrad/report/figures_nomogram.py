@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Where a label stands against its line, in rows, and which side of it.
+_LANES = {"below": (0.17, "top"), "above": (-0.07, "bottom"), "lower": (0.38, "top")}
 #: Probabilities with a fine tick between the labelled ones: every .01 at the ends, every .02 in the middle.
 FINE = np.round(np.r_[np.arange(0.01, 0.1, 0.01), np.arange(0.1, 0.9, 0.02), np.arange(0.9, 0.995, 0.01)], 2)
 
@@ -78,14 +80,28 @@ def _scales(axes: Axes, lines: Sequence[tuple[str, Sequence[tuple[str, float]]]]
 
 
 def _ticks(axes: Axes, row: int, ticks: Sequence[tuple[str, float]], span: float) -> None:
-    """Ticks with texts below; a text without room there goes above, and where there is none either, is left out."""
-    ends = {"below": -np.inf, "above": -np.inf}
-    looks = {"below": (0.17, "top"), "above": (-0.07, "bottom")}
+    """Ticks with texts below, above or further below, where there is room.
+
+    A number without room is left out, since the ruler goes on; a category without room is told behind the line.
+    """
+    ends = dict.fromkeys(_LANES, -np.inf)
+    homeless = []
     for text, x in sorted(ticks, key=lambda tick: tick[1]):
         axes.plot([x, x], [row, row + 0.13], color=INK, lw=0.8)
-        half = 0.0058 * len(str(text)) * span
-        side = next((s for s, end in ends.items() if x - half > end + 0.012 * span), None)
-        if side is not None:
-            shift, va = looks[side]
-            axes.text(x, row + shift, drawable(text, 16), ha="center", va=va, fontsize=6.8)
-            ends[side] = x + half
+        words = drawable(text, 16)
+        half = 0.0058 * len(words) * span
+        lanes = [name for name in _LANES if name != "lower" or not _is_number(text)]
+        lane = next((name for name in lanes if x - half > ends[name] + 0.012 * span), None)
+        if lane is not None:
+            shift, va = _LANES[lane]
+            axes.text(x, row + shift, words, ha="center", va=va, fontsize=6.8)
+            ends[lane] = x + half
+        elif not _is_number(text):
+            homeless.append(f"{words} {x:.1f}")
+    if homeless:
+        x = max(place for _, place in ticks) + 0.012 * span
+        axes.text(x, row, "; ".join(homeless), ha="left", va="center", fontsize=6.5, style="italic")
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-").replace(".", "", 1).replace("e-", "").isdigit()

@@ -39,9 +39,7 @@ def _reproducibility(data: ReportInput, found: Chosen, drawn: Drawn) -> list[Blo
     perturbed = any(line.startswith("W_ONE_READER") for line in data.warnings)
     who = "one outline against a seeded perturbation of mask and image" if perturbed else "two readers' outlines"
     if found.reproducibility is None:
-        return [
-            absent("Reproducibility is absent: no training row was outlined twice, so no feature was filtered by it.")
-        ]
+        return [absent("Reproducibility is absent: no training row was outlined twice, so it filtered no feature.")]
     shown = found.reproducibility
     frame = pd.DataFrame(
         {
