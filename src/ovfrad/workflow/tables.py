@@ -87,7 +87,8 @@ def _pair_lines(pairs: list[dict[str, Any]]) -> Iterator[str]:
             continue
         limits = "no interval" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
         holm = f", {_p(row['p_holm'])} after Holm over {row['family_size']}" if row["family_size"] > 1 else ""
-        yield f"{told} {round(row['difference'], 2) + 0.0:+.2f} ({limits}; {_p(row['p'])}{holm}; {row['method']}; n = {row['n']})"
+        difference = round(row["difference"], 2) + 0.0  # no minus before 0.00
+        yield f"{told} {difference:+.2f} ({limits}; {_p(row['p'])}{holm}; {row['method']}; n = {row['n']})"
 
 
 def _p(p: float) -> str:
