@@ -82,6 +82,7 @@ def _tables(folder: Path) -> None:
     predictions.to_csv(folder / "predictions.csv", index=False)
     (transcription,) = blocks(ROOT / "docs" / "audit.md", "csv")
     (folder / "paper.csv").write_text(transcription)
+    shutil.copy(ROOT / "docs" / "paper_tables.csv", folder)
 
 
 def _fill(study: Path, classes: Path) -> None:

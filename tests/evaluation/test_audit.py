@@ -1,4 +1,4 @@
-"""The arithmetic audit of printed tables, tried on the paper's (tests/reference/evaluation/paper_tables.csv)."""
+"""The arithmetic audit of printed tables, tried on the paper's (docs/paper_tables.csv)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from ovfrad.evaluation.audit import audit_table, rows_of_evaluation
 from ovfrad.evaluation.summary import evaluate
 
-PAPER = Path(__file__).resolve().parents[1] / "reference" / "evaluation" / "paper_tables.csv"
+PAPER = Path(__file__).resolve().parents[2] / "docs" / "paper_tables.csv"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,34 @@ def test_they_are_whole_counts_of_other_denominators(cohort: str, n: int) -> Non
     assert (rows["n"] == str(n)).all()
     found = audit_table(rows.assign(n=other))
     assert (found.loc[found["check"] == "whole_count", "result"] == "PASS").all()
+
+
+def test_the_sizes_that_fit_them_are_named(audited: pd.DataFrame) -> None:
+    found = audited[audited["check"] == "size"]
+    assert found["value"].tolist() == ["187", "110", "51"]
+    assert found["reason"].tolist() == [
+        f"8 proportions stated for n = {n} do not all fit it; all fit n = {other}"
+        for n, other in ((187, 197), (110, 116), (51, 56))
+    ]
+
+
+def test_the_papers_macro_intervals_are_means_of_class_limits(audited: pd.DataFrame) -> None:
+    assert len(failures(audited, "macro_limits")) == 8
+    rows = [
+        {"where": f"class {k}", "quantity": "auc", "value": v, "low": low, "high": high, "group": "g"}
+        for k, v, low, high in ((0, "0.80", "0.70", "0.90"), (1, "0.70", "0.60", "0.80"))
+    ]
+    honest = {"where": "macro", "quantity": "macro_auc", "value": "0.75", "low": "0.68", "high": "0.82", "group": "g"}
+    assert failures(audit_table([*rows, honest]), "macro_limits") == []
+    assert failures(audit_table([*rows, honest | {"low": "0.65", "high": "0.85"}]), "macro_limits") == ["macro"]
+
+
+def test_no_other_size_is_named_where_chance_would_fit_one() -> None:
+    """Two proportions fit some size near any; eight do not."""
+    few = [{"where": f"row {v}", "quantity": "proportion", "value": v, "n": "110"} for v in ("0.715", "0.647")]
+    found = audit_table(few)
+    assert "FAIL" in set(found["result"])
+    assert "size" not in set(found["check"])
 
 
 def test_the_papers_macro_aucs_exceed_the_mean_of_their_classes(audited: pd.DataFrame) -> None:

@@ -10,7 +10,8 @@ quantity   percentage, proportion, auc, macro_auc, p or count
 value      the number as printed: "56.3", "0.715", "<.001"
 count, n   percentage: count out of n. proportion: n (and count, where printed). count: n, the printed total
 low, high  printed interval (auc, macro_auc, proportion)
-group      auc and macro_auc: rows of one group are the classes and their macro mean; count: rows adding up to n
+group      auc and macro_auc: rows of one group are the classes and their macro mean; count: rows adding up to n;
+           proportion: rows of one group have the same cases (default: the same n)
 ========== ===========================================================================================
 
 Columns without use in a table may be absent, cells may be empty. Checks:
@@ -23,48 +24,22 @@ probability   p in [0, 1]
 range         an AUC or proportion in [0, 1]
 interval      low <= value <= high, and limits in [0, 1]
 macro_mean    the macro AUC is the mean of its classes, at the digits printed
+macro_limits  ... and its interval is not the mean of theirs: one of a mean is narrower
+size          proportions of one n that are no k / n, and all k / m of another number m of cases
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
+from ovfrad.evaluation.audit_groups import groups
+from ovfrad.evaluation.printed import Printed, count_of, is_count
+
 COLUMNS = ("where", "quantity", "value", "count", "n", "low", "high", "group")
 QUANTITIES = ("percentage", "proportion", "auc", "macro_auc", "p", "count")
-NUMBER = re.compile(r"^(?:[Pp]\s*)?(?P<relation>[<>=≤≥]?)\s*(?P<digits>-?\d*\.?\d+)\s*%?$")
-THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(\D|$))")
-"""A comma between thousands; any other comma is no part of a number."""
-
-
-class Printed:
-    """A number as printed: its value and half a unit of its last digit.
-
-    >>> Printed("56.3").value, Printed("56.3").half_unit
-    (56.3, 0.05)
-    """
-
-    def __init__(self, text: str) -> None:
-        match = NUMBER.match(THOUSANDS.sub("", str(text).strip().replace("·", ".").replace("−", "-")))
-        if match is None:
-            raise ValueError(f"{text!r} is not a number")
-        number = Decimal(match["digits"])
-        exponent = number.as_tuple().exponent
-        self.relation = match["relation"]
-        self.value = float(number)
-        self.half_unit = 0.5 * 10.0 ** (exponent if isinstance(exponent, int) else 0)
-
-    def shows(self, exact: float, slack: float = 0.0) -> bool:
-        """Whether `exact`, rounded either way at a tie, may be printed like this."""
-        return abs(self.value - exact) <= self.half_unit + slack + 1e-9
-
-    def cuts(self, exact: float) -> bool:
-        """Whether `exact` gives these digits when the rest is cut off instead of rounded."""
-        return -1e-9 <= exact - self.value < 2 * self.half_unit
 
 
 def audit_table(table: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -91,7 +66,7 @@ def audit_table(table: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFra
     for row in rows.to_dict("records"):
         for check, (good, reason) in _CHECKS[row["quantity"]](row):
             found.append((row["where"], check, row["value"], good, reason))
-    found += list(_totals(rows)) + list(_macro_means(rows))
+    found += groups(rows)
     return pd.DataFrame(
         [(where, check, value, "PASS" if good else "FAIL", reason) for where, check, value, good, reason in found],
         columns=["where", "check", "value", "result", "reason"],
@@ -117,19 +92,9 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
             except ValueError as error:
                 raise ValueError(f"{row['where']}: {name} {error}.") from None
         for name in ("count", "n"):
-            if row[name] and not _whole(row[name]):
+            if row[name] and not is_count(row[name]):
                 raise ValueError(f"{row['where']}: {name} {row[name]!r} is no count of cases.")
     return rows
-
-
-def _whole(text: str) -> bool:
-    """Whether a cell is a whole number of cases, at least 0."""
-    printed = Printed(text)
-    return not printed.relation and printed.value >= 0 and printed.value == int(printed.value)
-
-
-def _count_of(text: str) -> int:
-    return int(Printed(text).value)
 
 
 Check = tuple[str, tuple[bool, str]]
@@ -137,17 +102,12 @@ Check = tuple[str, tuple[bool, str]]
 
 def _percentage(row: Mapping[str, str]) -> list[Check]:
     printed, n = Printed(row["value"]), row["n"]
-    if not row["count"] or not n or _count_of(n) == 0:
+    if not row["count"] or not n or count_of(n) == 0:
         inside = 0 <= printed.value <= 100
         return [("range", (inside, f"{row['value']} % lies {'in' if inside else 'outside'} 0 to 100"))]
-    exact = 100 * _count_of(row["count"]) / _count_of(n)
-    text = f"{row['count']} / {n} is {exact:.{_digits(printed) + 1}f} %, printed {row['value']}"
+    exact = 100 * count_of(row["count"]) / count_of(n)
+    text = f"{row['count']} / {n} is {exact:.{printed.digits + 1}f} %, printed {row['value']}"
     return [("share", (printed.shows(exact), text))]
-
-
-def _digits(printed: Printed) -> int:
-    """Return the decimals printed."""
-    return max(0, len(f"{printed.half_unit * 2:.10f}".rstrip("0").split(".")[1]))
 
 
 def _proportion(row: Mapping[str, str]) -> list[Check]:
@@ -155,18 +115,18 @@ def _proportion(row: Mapping[str, str]) -> list[Check]:
     checks = _range(row) + _interval(row)
     if not row["n"]:
         return checks
-    n = _count_of(row["n"])
+    n = count_of(row["n"])
     if n == 0:
         return [*checks, ("whole_count", (False, f"{row['value']} is no k / {n}"))]
     whole = round(printed.value * n)
-    candidates = [_count_of(row["count"])] if row["count"] else [whole, whole - 1, whole + 1]
+    candidates = [count_of(row["count"])] if row["count"] else [whole, whole - 1, whole + 1]
     for fits, rounded in ((printed.shows, True), (printed.cuts, False)):
         for k in candidates:
             if fits(k / n):
                 exact = f"{row['value']} is {k} / {n}"
-                cut = f"{exact} = {k / n:.{_digits(printed) + 1}f} cut off, not rounded"
+                cut = f"{exact} = {k / n:.{printed.digits + 1}f} cut off, not rounded"
                 return [*checks, ("whole_count", (True, exact)), ("rounding", (rounded, exact if rounded else cut))]
-    near = f"{candidates[0]} / {n} = {candidates[0] / n:.{_digits(printed) + 1}f}"
+    near = f"{candidates[0]} / {n} = {candidates[0] / n:.{printed.digits + 1}f}"
     return [*checks, ("whole_count", (False, f"{row['value']} is no k / {n}; nearest is {near}"))]
 
 
@@ -208,28 +168,6 @@ def _count(row: Mapping[str, str]) -> list[Check]:
 _CHECKS = {
     "percentage": _percentage, "proportion": _proportion, "auc": _auc, "macro_auc": _auc, "p": _p, "count": _count,
 }  # fmt: skip
-
-
-def _totals(rows: pd.DataFrame) -> Iterable[tuple[str, str, str, bool, str]]:
-    """Yield whether the counts of each group add up to the total printed with them."""
-    counts = rows[(rows["quantity"] == "count") & (rows["group"] != "") & (rows["n"] != "")]
-    for group, part in counts.groupby("group", sort=False):
-        total, n = sum(Printed(v).value for v in part["value"]), Printed(part["n"].iloc[0]).value
-        text = f"{' + '.join(part['value'])} = {total:g}, printed total {part['n'].iloc[0]}"
-        yield str(group), "total", f"{total:g}", total == n, text
-
-
-def _macro_means(rows: pd.DataFrame) -> Iterable[tuple[str, str, str, bool, str]]:
-    """Yield whether each macro AUC is the mean of the class AUCs of its group, allowing for their rounding."""
-    for row in rows[(rows["quantity"] == "macro_auc") & (rows["group"] != "")].to_dict("records"):
-        classes = [Printed(v) for v in rows[(rows["quantity"] == "auc") & (rows["group"] == row["group"])]["value"]]
-        if not classes:
-            continue
-        mean = sum(c.value for c in classes) / len(classes)
-        printed = Printed(row["value"])
-        slack = sum(c.half_unit for c in classes) / len(classes)
-        text = f"the mean of {len(classes)} classes is {mean:.{_digits(printed) + 1}f}, printed {row['value']}"
-        yield row["where"], "macro_mean", row["value"], printed.shows(mean, slack), text
 
 
 def rows_of_evaluation(result: Mapping[str, Any], where: str, digits: int = 3) -> list[dict[str, str]]:
