@@ -45,6 +45,19 @@ def test_icc_is_the_absolute_agreement_of_evaluation() -> None:
     np.testing.assert_allclose(fitted.lower_[:3], agreement.low)
 
 
+def test_icc_of_other_kinds() -> None:
+    """A constant offset between readers costs agreement and not consistency."""
+    first, second = _readers()
+    kept = {kind: IccFilter(0.8, kind=kind).fit(first, reader2=second) for kind in ("1,1", "2,1", "3,1")}
+    at = list(first.columns).index("offset")
+    assert [bool(one.support_[at]) for one in kept.values()] == [False, False, True]
+    for kind, one in kept.items():
+        found = icc(first["offset"].to_numpy(), second["offset"].to_numpy(), kind=kind)
+        np.testing.assert_allclose(
+            [one.icc_[at], one.lower_[at], one.upper_[at]], np.ravel([found.estimate, found.low, found.high])
+        )
+
+
 def test_icc_lower_bound_is_stricter() -> None:
     first, second = _readers(14)
     second["volume"] = first["volume"] + 0.8 * np.random.default_rng(1).normal(size=14)

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ovfrad.errors import InputError
+from ovfrad.evaluation.agreement import IccKind
 from ovfrad.selection.columns import aligned, deep_columns, require_finite, require_names, second_reader, varies
 from ovfrad.selection.combat import ComBat
 from ovfrad.selection.icc import IccFilter
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 _OF_COMBAT = ("parametric", "empirical_bayes", "mean_only", "reference", "unseen")
 _OF_SELECTION = (
-    "missing", "icc_min", "icc_bound", "spearman_max", "spearman_rule", "lasso_kind", "lasso_rule", "prune_above",
-    "pca_variance", "pca_max",
+    "missing", "icc_min", "icc_kind", "icc_bound", "spearman_max", "spearman_rule", "lasso_kind", "lasso_rule",
+    "prune_above", "pca_variance", "pca_max",
 )  # fmt: skip
 
 
@@ -48,7 +49,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         As in `ComBat`.
     missing : {"refuse", "impute"}
         Missing values: refused, or filled with the median of the training rows (0 where these have none).
-    icc_min, icc_bound
+    icc_min, icc_kind, icc_bound
         As in `IccFilter`.
     spearman_max, spearman_rule
         As in `SpearmanFilter`. Under "degree" the columns are sorted by name first, so that their order is without
@@ -99,6 +100,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         unseen: str = "none",
         missing: str = "refuse",
         icc_min: float = 0.8,
+        icc_kind: IccKind = "2,1",
         icc_bound: str = "estimate",
         spearman_max: float = 0.9,
         spearman_rule: str = "degree",
@@ -119,6 +121,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         self.unseen = unseen
         self.missing = missing
         self.icc_min = icc_min
+        self.icc_kind = icc_kind
         self.icc_bound = icc_bound
         self.spearman_max = spearman_max
         self.spearman_rule = spearman_rule
@@ -223,7 +226,7 @@ class FusedFeatures(TransformerMixin, BaseEstimator):
         self.combat_ = combat.fit(radiomics, batch=batch, covariates=covariates)
         harmonised = self.combat_.transform(radiomics, batch=batch, covariates=covariates)
         second = self._harmonised_reader(X, batch, covariates, reader2)
-        self.icc_ = IccFilter(self.icc_min, self.icc_bound).fit(harmonised, reader2=second)
+        self.icc_ = IccFilter(self.icc_min, self.icc_bound, self.icc_kind).fit(harmonised, reader2=second)
         return harmonised.loc[:, self.icc_.support_]
 
     def _harmonised_reader(

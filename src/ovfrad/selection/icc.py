@@ -11,14 +11,14 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ovfrad.errors import InputError, warn
-from ovfrad.evaluation.agreement import icc
+from ovfrad.evaluation.agreement import IccKind, icc
 from ovfrad.selection.columns import deep_columns, require_finite
 
 FEW = 10  # patients with two readers below which an ICC says little (METHODS E2)
 
 
 class IccFilter(SelectorMixin, BaseEstimator):
-    """Keep features whose ICC(2,1), absolute agreement of two readers, reaches a limit; deep features are exempt.
+    """Keep features whose ICC of two readers reaches a limit; deep features are exempt.
 
     Parameters
     ----------
@@ -26,13 +26,15 @@ class IccFilter(SelectorMixin, BaseEstimator):
         Least ICC of a kept feature.
     bound : {"estimate", "lower"}
         Which value must reach it: the estimate, or the lower limit of its interval.
+    kind : {"2,1", "1,1", "3,1"}
+        Shrout and Fleiss' form: absolute agreement of random readers, of readers not told apart, or consistency.
     level : float
         Level of that interval.
 
     Attributes
     ----------
-    icc_, lower_ : ndarray of shape (n_features,)
-        Estimate and lower limit; NaN for deep features and where no two readers are.
+    icc_, lower_, upper_ : ndarray of shape (n_features,)
+        Estimate and limits of its interval; NaN for deep features and where no two readers are.
     n_pairs_, n_patients_ : int
         Rows that both readers measured, and their patients. With no more than one row all features are kept.
     support_ : ndarray of bool of shape (n_features,)
@@ -46,9 +48,12 @@ class IccFilter(SelectorMixin, BaseEstimator):
     ['volume']
     """
 
-    def __init__(self, minimum: float = 0.8, bound: str = "estimate", level: float = 0.95) -> None:
+    def __init__(
+        self, minimum: float = 0.8, bound: str = "estimate", kind: IccKind = "2,1", level: float = 0.95
+    ) -> None:
         self.minimum = minimum
         self.bound = bound
+        self.kind = kind
         self.level = level
 
     def fit(self, X: Any, y: Any = None, *, reader2: pd.DataFrame | None = None) -> IccFilter:
@@ -68,6 +73,7 @@ class IccFilter(SelectorMixin, BaseEstimator):
             raise ValueError(f"bound must be 'estimate' or 'lower'; got {self.bound!r}.")
         self.icc_ = np.full(self.n_features_in_, np.nan)
         self.lower_ = np.full(self.n_features_in_, np.nan)
+        self.upper_ = np.full(self.n_features_in_, np.nan)
         self.support_ = np.ones(self.n_features_in_, dtype=bool)
         self.n_pairs_ = self.n_patients_ = 0
         if isinstance(X, pd.DataFrame) and reader2 is not None:
@@ -91,10 +97,12 @@ class IccFilter(SelectorMixin, BaseEstimator):
         if self.n_pairs_ < 2:
             return
         first = X.loc[~X.index.duplicated()].loc[rows, names]
-        agreement = icc(first.to_numpy(dtype=float), second.to_numpy(dtype=float), level=self.level)
+        readings = first.to_numpy(dtype=float), second.to_numpy(dtype=float)
+        agreement = icc(*readings, kind=self.kind, level=self.level)
         same = (first.to_numpy() == second.to_numpy()).all(axis=0)  # full agreement, even on a constant
-        estimate, lower = np.where(same, 1.0, agreement.estimate), np.where(same, 1.0, agreement.low)
-        self.icc_[judged], self.lower_[judged] = estimate, lower
+        limits = (np.where(same, 1.0, found) for found in (agreement.estimate, agreement.low, agreement.high))
+        estimate, lower, upper = limits
+        self.icc_[judged], self.lower_[judged], self.upper_[judged] = estimate, lower, upper
         self.support_[judged] = (estimate if self.bound == "estimate" else lower) >= self.minimum
 
     def _get_support_mask(self) -> np.ndarray:

@@ -139,9 +139,12 @@ class Selection(Section):
     missing: Literal["refuse", "impute"] = Field(
         "refuse", description="empty cells of a feature table: refused, or the median of the fold's training rows"
     )
-    icc_min: float = Field(0.8, ge=0, le=1, description="least ICC(2,1) between readers")
+    icc_min: float = Field(0.8, ge=0, le=1, description="least ICC between readers")
     one_reader: Literal["perturb", "off"] = Field(
         "perturb", description="without a second reader: seeded perturbations"
+    )
+    icc_kind: Literal["1,1", "2,1", "3,1"] = Field(
+        "2,1", description="form of the ICC: 2,1 absolute agreement of random readers, 1,1 one-way, 3,1 consistency"
     )
     icc_bound: Literal["estimate", "lower"] = Field("estimate", description="which value must reach icc_min")
     spearman_max: float = Field(0.9, gt=0, le=1, description="largest |rho| of a kept pair")
