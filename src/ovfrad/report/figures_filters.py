@@ -43,7 +43,7 @@ def reproducibility(data: ReportInput) -> Figure | None:
     axes.axvline(limit, color=INK, lw=0.9, ls="--")
     axes.set_yticks(range(len(families)), [drawable(name, 20) for name in families])
     axes.set(ylim=(len(families) - 0.5, -0.6), xlim=(low - 0.03, 1.02))
-    axes.set_xlabel(f"ICC(2,1) of two outlines; dashed: limit {limit:g}")
+    axes.set_xlabel(f"ICC of two outlines; dashed: limit {limit:g}")
     _legend(axes)
     grid(axes, "x")
     return figure

@@ -13,12 +13,14 @@ def models_words(data: ReportInput, cite: Cited) -> str:
     """Headline model, classifiers, tuning and recalibration."""
     models = data.settings["models"]
     names = ", ".join(models["classifiers"])
-    weights = (
-        "with classes weighted inversely to their frequency" if models["class_weights"] else "without class weights"
-    )
+    weights = "without class weights"
+    if models["class_weights"]:
+        weights = "with classes weighted inversely to their frequency"
+    elif models["smote"]:
+        weights = f"with rare classes filled by SMOTE {cite('chawla2002')} inside each fold"
     recalibrated = (
-        " Probabilities were recalibrated by a temperature and class offsets fitted to cross-fitted training "
-        "predictions."
+        " Probabilities were recalibrated by a temperature and class offsets, with a prior at no correction, fitted "
+        "to cross-fitted training predictions."
         if models["recalibrate"]
         else ""
     )
@@ -37,8 +39,8 @@ def _headline(data: ReportInput) -> str:
         return ""
     what = {
         "auto": "the mean of the probabilities of an L2 logistic regression on z-scores, one on ranks with families of "
-        "features balanced, and extremely randomised trees, all on every radiomics feature left by the ICC and every "
-        "deep component",
+        "features balanced, extremely randomised trees and a random forest, all on every radiomics feature left by the "
+        "ICC and every deep component",
         "best_of_nine": "the best of the nine classifiers by inner cross-validation on training data",
     }.get(data.headline[2], data.headline[2])
     fixed = data.run.get("prespecified") or {}

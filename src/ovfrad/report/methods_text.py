@@ -6,6 +6,7 @@ Every sentence depends on a setting or on a number of this run; what only the au
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ovfrad.report.blocks import Block, Section, absent, text
 from ovfrad.report.inputs import ReportInput
@@ -149,6 +150,19 @@ def _deep(data: ReportInput, cite: Cited) -> str:
     )
 
 
+def _combat(harmonisation: Mapping[str, Any]) -> str:
+    """What of ComBat's options is in force, to stand behind its name."""
+    reference = harmonisation["reference"]
+    towards = {None: "the grand mean", "largest": "the largest batch"}.get(reference, f"batch {reference}")
+    how = [
+        *([] if harmonisation["parametric"] else ["non-parametric priors"]),
+        *([] if harmonisation["empirical_bayes"] else ["no empirical Bayes"]),
+        *(["location only"] if harmonisation["mean_only"] else []),
+        f"towards {towards}",
+    ]
+    return f" ({', '.join(how)})"
+
+
 def _selection(data: ReportInput, cite: Cited) -> str:
     harmonisation, chosen = data.settings["harmonisation"], data.settings["selection"]
     words = ["Everything learned was fitted to training patients only, and again inside every fold."]
@@ -159,16 +173,17 @@ def _selection(data: ReportInput, cite: Cited) -> str:
         kept = f", keeping {' and '.join(harmonisation['covariates'])}" if harmonisation["covariates"] else ""
         unseen = "left as they were" if harmonisation["unseen"] == "none" else "adapted from unlabelled cases"
         words.append(
-            f"Radiomics were harmonised by ComBat {cite('johnson2007', 'fortin2018')} with the {batch} as batch and "
-            f"the "
-            f"largest batch as reference{kept}; batches absent from training were {unseen}."
+            f"Radiomics were harmonised by ComBat {cite('johnson2007', 'fortin2018')}{_combat(harmonisation)} with the "
+            f"{batch} as batch{kept}; batches absent from training were {unseen}."
         )
     facts = {} if data.chosen is None else data.chosen.facts
     pairs = f" ({facts['icc_pairs']} outlined twice)" if facts.get("icc_pairs") else ""
     bound = "" if chosen["icc_bound"] == "estimate" else " at the lower 95% limit"
+    words += ["Missing values took the median of the training rows."] if chosen["missing"] == "impute" else []
     words.append(
-        f"Features with an ICC(2,1) of two outlines of at least {chosen['icc_min']:g}{bound} {cite('mcgraw1996')} were "
-        f"kept{pairs}. Of pairs with |Spearman rho| above {chosen['spearman_max']:g} one was dropped, "
+        f"Features with an ICC({chosen['icc_kind']}) of two outlines of at least {chosen['icc_min']:g}{bound} "
+        f"{cite('mcgraw1996')} were kept{pairs}. Of pairs with |Spearman rho| above "
+        f"{chosen['spearman_max']:g} one was dropped, "
         + ("the one with most such partners first." if chosen["spearman_rule"] == "degree" else "in column order.")
     )
     rule = "the one-standard-error rule" if chosen["lasso_rule"] == "1se" else "the minimum"

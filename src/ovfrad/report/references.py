@@ -13,6 +13,8 @@ REFERENCES = {
     "Radiology "
     "2020;295(2):328-338.",
     "he2016": "He K, Zhang X, Ren S, Sun J. Deep residual learning for image recognition. CVPR 2016:770-778.",
+    "chawla2002": "Chawla NV, Bowyer KW, Hall LO, Kegelmeyer WP. SMOTE: synthetic minority over-sampling technique. "
+    "J Artif Intell Res 2002;16:321-357.",
     "johnson2007": "Johnson WE, Li C, Rabinovic A. Adjusting batch effects in microarray expression data using "
     "empirical "
     "Bayes methods. Biostatistics 2007;8(1):118-127.",

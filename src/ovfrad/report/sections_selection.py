@@ -44,7 +44,7 @@ def _reproducibility(data: ReportInput, found: Chosen, drawn: Drawn) -> list[Blo
     frame = pd.DataFrame(
         {
             "Feature": shown["feature"],
-            "ICC(2,1)": [number(value, 3) for value in shown["icc"]],
+            "ICC": [number(value, 3) for value in shown["icc"]],
             "Lower 95% limit": [number(value, 3) for value in shown["lower"]],
             "Kept": ["yes" if kept else "no" for kept in shown["kept"]],
         }
