@@ -84,7 +84,7 @@ def shap_models(data: ReportInput) -> Figure | None:
     axes = figure.subplots()
     shown = 100 * table.to_numpy(float)
     most = max(float(np.nanmax(shown)), 1.0)
-    axes.imshow(shown, cmap="Blues", vmin=0, vmax=most, aspect="auto")
+    axes.imshow(np.sqrt(shown), cmap="Blues", vmin=0, vmax=np.sqrt(most), aspect="auto")  # roots: small shares are seen
     for (row, column), share in np.ndenumerate(shown):
         if np.isfinite(share):
             axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=6.3,

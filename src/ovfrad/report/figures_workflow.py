@@ -61,7 +61,8 @@ def _radiomics(data: ReportInput, counts: Mapping[str, int]) -> list[Box]:
     head = ["CT and mask", "read in HU,", "1 mm voxels"] if data.source == "images" else ["Feature table"]
     made = ["Radiomics", f"{counts['radiomics']:,} features"]
     lane = [head, made] if data.source == "images" else [[*head, made[1]]]
-    lane.append(["ComBat", "scanner effects", "taken out"])
+    if _setting(data, "harmonisation", "batch") != "none":
+        lane.append(["ComBat", "batch effects", "taken out"])
     if "icc" in counts:
         lane.append(["ICC", f"≥ {limit:g}" if limit else "two outlines", f"{counts['icc']:,} left"])
     if "spearman" in counts:
