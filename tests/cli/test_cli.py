@@ -71,7 +71,6 @@ def test_astlof(capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "nowhere.csv"], "E_FILE_MISSING nowhere.csv"),
         (["audit-table", "nowhere.csv"], "E_FILE_MISSING nowhere.csv"),
         (["demo", "--weights", "radimagenet"], "E_USAGE ovfrad demo: --weights 'radimagenet'; write ARM=FILE"),
-        (["report", ".", "--pdf"], "E_PDF ovfrad report: --pdf is not there yet"),
         (["weights", "show", "nowhere.safetensors"], "E_WEIGHTS_MISSING nowhere.safetensors"),
     ],
 )
