@@ -15,6 +15,7 @@ from ovfrad.deep import weights
 from ovfrad.deep.features import features, normalised
 from ovfrad.deep.layouts import RADIMAGENET_MODULES, expected_shapes, recognise
 from ovfrad.deep.resnet import random_state
+from ovfrad.deep.sources import WHERE
 from ovfrad.errors import InputError
 
 TO_RADIMAGENET = {ours: number for number, ours in RADIMAGENET_MODULES.items()}
@@ -82,6 +83,19 @@ def test_features_do_not_depend_on_the_batch(backbone, patches):
     assert np.array_equal(features(patches, backbone, threads=1), features(patches, backbone, threads=1))
 
 
+def test_a_stream_of_patches_gives_the_same_features(backbone, patches):
+    assert np.array_equal(features(iter(patches), backbone), features(patches, backbone))
+    with pytest.raises(ValueError, match="NaN"):
+        features(iter([*patches, np.full((3, 64, 64), np.nan)]), backbone)
+
+
+def test_bfloat16_changes_features_by_little_and_repeats_itself(backbone, patches):
+    exact = features(patches, backbone)
+    rough = features(patches, backbone, precision="bfloat16")
+    assert 0 < np.abs(rough - exact).max() < 0.03 * np.abs(exact).max()
+    assert np.array_equal(rough, features(patches, backbone, precision="bfloat16"))
+
+
 def test_features_follow_the_equations_of_the_network(backbone, patches, state):
     """The same forward pass written out with torch's functions from the state dict alone."""
     from torch.nn import functional as fn
@@ -141,13 +155,65 @@ def _refusal(call, *args):
     return str(caught.value)
 
 
-def test_keras_converted_layout_is_refused_by_name(state):
-    biases = {key.replace("weight", "bias"): value[:, 0, 0, 0] for key, value in state.items() if value.ndim == 4}
-    assert _refusal(recognise, _shapes({**state, **biases}), "k.safetensors") == (
-        "E_WEIGHTS_LAYOUT k.safetensors: keras-converted layout: 53 convolutions have a bias, which is ResNet v1 with "
-        "its own strides; this network is not supported yet; give the torchvision or the official RadImageNet PyTorch "
-        "file"
-    )
+def _as_keras(state):
+    """Numbers of the third layout: torchvision's names, a bias on every convolution, no counters."""
+    generator = torch.Generator().manual_seed(2)
+    biases = {
+        key.removesuffix("weight") + "bias": 0.1 * torch.randn(len(value), generator=generator)
+        for key, value in state.items()
+        if value.ndim == 4
+    }
+    return {key: value for key, value in {**state, **biases}.items() if "num_batches" not in key}
+
+
+def test_keras_converted_layout_is_the_network_of_keras(state, patches, tmp_path):
+    """ResNet v1 written out with torch's functions: stride on the first 1x1 convolution, biases, epsilon 1.001e-5."""
+    from torch.nn import functional as fn
+
+    numbers = _as_keras(state)
+    save_file(numbers, tmp_path / "keras.safetensors")
+    backbone = weights.load(tmp_path / "keras.safetensors")
+    assert backbone.layout == "keras-converted" and weights.show(tmp_path / "keras.safetensors")["tensors"] == 371
+
+    def norm(x, key):
+        names = ("running_mean", "running_var", "weight", "bias")
+        return fn.batch_norm(x, *(numbers[f"{key}.{name}"] for name in names), eps=1.001e-5)
+
+    def conv(x, key, stride=1, padding=0):
+        return fn.conv2d(x, numbers[f"{key}.weight"], numbers[f"{key}.bias"], stride, padding)
+
+    x = torch.from_numpy(normalised(patches[:2], "radimagenet"))
+    x = norm(conv(fn.pad(x, (3, 3, 3, 3)), "conv1", 2), "bn1").relu()
+    x = fn.max_pool2d(fn.pad(x, (1, 1, 1, 1)), 3, 2)
+    for layer, blocks in enumerate((3, 4, 6, 3), start=1):
+        for block in range(blocks):
+            key, stride = f"layer{layer}.{block}", 2 if layer > 1 and block == 0 else 1
+            y = norm(conv(x, f"{key}.conv1", stride), f"{key}.bn1").relu()
+            y = norm(conv(y, f"{key}.conv2", 1, 1), f"{key}.bn2").relu()
+            y = norm(conv(y, f"{key}.conv3"), f"{key}.bn3")
+            if block == 0:
+                x = norm(conv(x, f"{key}.downsample.0", stride), f"{key}.downsample.1")
+            x = (y + x).relu()
+    expected = x.mean(dim=(2, 3)).numpy()
+    assert features(patches[:2], backbone, "own") == pytest.approx(expected, rel=1e-4, abs=1e-4 * float(expected.max()))
+
+
+def test_one_bias_too_few_is_no_known_layout(state):
+    shapes = _shapes(_as_keras(state))
+    del shapes["layer2.1.conv3.bias"]
+    assert "1 of 371 absent (as layer2.1.conv3.bias)" in _refusal(recognise, shapes, "k.safetensors")
+
+
+def test_own_preprocessing_follows_the_layout_also_through_a_bundle(folder, patches, tmp_path):
+    means = {"torchvision": "imagenet", "radimagenet": "radimagenet"}
+    for name, meant in means.items():
+        backbone = weights.load(folder / f"{name}.safetensors")
+        found = features(patches, backbone, "own")
+        assert np.array_equal(found, features(patches, backbone, meant))
+        weights.save(backbone, tmp_path / "backbone.safetensors")
+        assert np.array_equal(found, features(patches, weights.load(tmp_path / "backbone.safetensors"), "own"))
+    random = weights.load("random")
+    assert np.array_equal(features(patches, random, "own"), features(patches, random, "zscore"))
 
 
 def test_unknown_layout_is_refused_with_what_was_found(state):
@@ -156,8 +222,8 @@ def test_unknown_layout_is_refused_with_what_was_found(state):
     shapes["attention.q"] = (4, 4)
     assert _refusal(recognise, shapes, "w.safetensors") == (
         "E_WEIGHTS_LAYOUT w.safetensors: not a known ResNet-50 layout: 318 tensors (conv1.weight, bn1.weight, bn1.bias "
-        "..), 1 of 318 absent (as layer3.2.conv2.weight), 1 without a place (as attention.q); accepted: torchvision or "
-        "radimagenet-pytorch"
+        "..), 1 of 318 absent (as layer3.2.conv2.weight), 1 without a place (as attention.q); accepted: torchvision, "
+        "radimagenet-pytorch or keras-converted"
     )
     assert "0 tensors (none ..), 265 of 318 absent" in _refusal(recognise, {}, "w")
 
@@ -256,4 +322,4 @@ def test_wrong_patches_are_refused(backbone):
 
 def test_text_on_where_weights_come_from_names_sources_and_terms():
     for word in ("RadImageNet", "torchvision", "BSD-3-Clause", "ovfrad weights convert", "MIT licence"):
-        assert word in weights.WHERE
+        assert word in WHERE

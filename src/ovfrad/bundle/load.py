@@ -73,6 +73,8 @@ class Bundle:
 
         arm = self.settings.deep.arms[self.manifest["arm"]]
         file = self.folder / "backbone.safetensors"
+        if arm.tuned:
+            return weights.load_tuned(file)
         return weights.load("random" if arm.weights == "random" else file, arm.seed)
 
 

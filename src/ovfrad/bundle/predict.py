@@ -92,12 +92,18 @@ def _features(bundle: Bundle, prepared: Roi) -> dict[str, float]:
 
     row: dict[str, float] = radiomics.extract(prepared, settings=bundle.settings.radiomics.parameters()).to_dict()
     if bundle.backbone is not None:
-        from ovfrad.deep.features import features
+        from ovfrad.deep.features import features, outputs
         from ovfrad.deep.patch import patch
 
         arm = bundle.manifest["arm"]
         cut = patch(prepared, bundle.settings.deep, bundle.settings.imaging.window_hu)
-        values = features(cut[None], bundle.backbone, bundle.settings.deep.arms[arm].normalise)[0]
+        deep = bundle.settings.deep
+        how = deep.arms[arm].normalise
+        if deep.arms[arm].tuned:
+            found, scores = outputs(cut[None], bundle.backbone, how)
+            values = (scores if deep.tune.gives == "scores" else found)[0]
+        else:
+            values = features(cut[None], bundle.backbone, how, precision=deep.precision)[0]
         row |= {f"deep_{arm}_{j:04d}": float(value) for j, value in enumerate(values)}
     return row
 

@@ -119,7 +119,8 @@ def _write_files(content: BundleContent, folder: Path) -> None:
     _json(folder / "scope.json", content.scope.as_dict())
     _json(folder / "conformal.json", content.conformal)
     _json(folder / "background.json", content.background.to_dict("list"))
-    if content.backbone is not None and content.settings.deep.arms[content.arm].weights != "random":
+    arm = content.settings.deep.arms.get(content.arm)
+    if content.backbone is not None and arm is not None and (arm.tuned or arm.weights != "random"):
         from ovfrad.deep import weights
 
         weights.save(content.backbone, folder / "backbone.safetensors")

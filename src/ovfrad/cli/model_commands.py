@@ -80,6 +80,6 @@ def weights_convert(
 @weights_app.command("where")
 def weights_where() -> None:
     """Say where weights can be had, and under which licence."""
-    from ovfrad.deep import weights
+    from ovfrad.deep.sources import WHERE
 
-    print(weights.WHERE)
+    print(WHERE)

@@ -2,61 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ovfrad.deep.resnet import N_FEATURES
+from ovfrad.deep.layouts import OWN_NORMALISATION
+from ovfrad.deep.precision import Precision, dtype_of
+from ovfrad.deep.resnet import N_FEATURES, ResNet50, folded
 from ovfrad.deep.weights import Backbone
 
-Normalisation = Literal["zscore", "imagenet", "radimagenet"]
+Normalisation = Literal["zscore", "imagenet", "radimagenet", "own"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
+BATCH = 64
+"""Patches in memory at a time: from here on larger batches are not faster on two cores."""
+Patches = NDArray[np.float32] | Iterable[NDArray[np.float32]]
 
 
 def features(
-    patches: NDArray[np.float32],
+    patches: Patches,
     backbone: Backbone,
     normalise: Normalisation = "zscore",
     *,
-    batch_size: int = 32,
+    precision: Precision = "float32",
+    batch_size: int = BATCH,
     threads: int | None = None,
 ) -> NDArray[np.float32]:
     """Features of patches by global average pooling, network in evaluation mode and without gradients.
 
+    Batch normalisations are folded into the convolutions, and images lie channels-last; in float32 that changes
+    features by rounding (1e-5 of the largest).
+
     Parameters
     ----------
-    patches : ndarray of float32, shape (n, 3, size, size)
-        Bone window 0..1, as `ovfrad.deep.patch.patch` gives them.
+    patches : ndarray of float32, shape (n, 3, size, size), or iterable of n such patches
+        Bone window 0..1, as `ovfrad.deep.patch.patch` gives them. Of an iterable, one batch is in memory at a time.
     backbone : Backbone
         Network of `ovfrad.deep.weights.load`.
-    normalise : {"zscore", "imagenet", "radimagenet"}
-        See `normalised`.
+    normalise : {"zscore", "imagenet", "radimagenet", "own"}
+        See `normalised`; `own` is what the makers of the weights used, `zscore` for a random network.
+    precision : {"float32", "bfloat16", "auto"}
+        Of the network's arithmetic; see `ovfrad.deep.precision`. bfloat16 changes features by about 1 % of the
+        largest.
     batch_size : int
-        Patches in memory at a time; the features do not depend on it by more than 1e-5 of their size.
+        Patches in memory at a time; the features do not depend on it by more than 1e-5 of their size in float32.
     threads : int, optional
         Threads of torch while this runs; default: as set.
 
     Returns
     -------
     ndarray of float32, shape (n, 2048)
+
+    Raises
+    ------
+    ValueError
+        A patch of another shape, or with NaN or infinite values.
     """
-    patches = np.asarray(patches, dtype=np.float32)
+    if isinstance(patches, np.ndarray):
+        _require_patches(patches[:1] if patches.ndim == 4 else patches)
+    kind, how = dtype_of(precision), own(normalise, backbone)
+    network = folded(backbone.network).to(kind)
+    parts = []
+    with torch_threads(threads), torch.inference_mode():
+        for images in batches(patches, batch_size):
+            parts.append(network(as_images(normalised(images, how), kind)).float().numpy())
+    return np.concatenate([np.empty((0, N_FEATURES), np.float32), *parts])
+
+
+def outputs(
+    patches: Patches, backbone: Backbone, normalise: Normalisation
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features (n, 2048) and class scores (n, K) by a tuned network, in float32.
+
+    Scores are centred over the classes of a row: what all of them share means nothing.
+    """
+    if backbone.head is None:
+        raise ValueError("a network without a tuned head has no class scores")
+    found = features(patches, backbone, normalise)
+    weight, bias = (tensor.numpy() for tensor in backbone.head)
+    scores = found @ weight.T + bias
+    return found, scores - scores.mean(axis=1, keepdims=True)
+
+
+def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of class scores, shape (n, K).
+
+    >>> softmax(np.zeros((1, 4), np.float32)).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def own(normalise: Normalisation, backbone: Backbone) -> Normalisation:
+    """What `own` means for these weights.
+
+    The paper's z-score for a random network, which has no preprocessing of its own.
+    """
+    return OWN_NORMALISATION.get(backbone.layout, "zscore") if normalise == "own" else normalise
+
+
+def as_images(batch: NDArray[np.float32], kind: torch.dtype = torch.float32, device: str = "cpu") -> Tensor:
+    """Patches (n, 3, size, size) as a tensor whose channels lie last in memory."""
+    return torch.from_numpy(batch).to(device=device, dtype=kind, memory_format=torch.channels_last)
+
+
+def trunk_maps(patches: Patches, network: ResNet50, normalise: Normalisation, batch_size: int = BATCH) -> Tensor:
+    """Maps of layer3, shape (n, 1024, size / 16, size / 16): what a tuned last stage starts from."""
+    fixed, parts = folded(network), []
+    with torch.inference_mode():
+        for images in batches(patches, batch_size):
+            parts.append(fixed.trunk(as_images(normalised(images, normalise))))
+    return torch.cat(parts).clone()
+
+
+def batches(patches: Patches, size: int) -> Iterator[NDArray[np.float32]]:
+    """Patches in arrays of (at most size, 3, height, width), checked, one in memory at a time."""
+    patches = iter(patches)
+    while chunk := list(islice(patches, size)):
+        images = np.stack([np.asarray(patch, np.float32) for patch in chunk])
+        _require_patches(images)
+        yield images
+
+
+def _require_patches(patches: NDArray[np.float32]) -> None:
     if patches.ndim != 4 or patches.shape[1] != 3:
         raise ValueError(f"patches must have shape (n, 3, size, size), not {patches.shape}")
     if not np.isfinite(patches).all():
         raise ValueError("patches hold NaN or infinite values")
-    out = np.empty((len(patches), N_FEATURES), dtype=np.float32)
-    network = backbone.network.eval()
-    with _threads(threads), torch.inference_mode():
-        for start in range(0, len(patches), batch_size):
-            batch = torch.from_numpy(normalised(patches[start : start + batch_size], normalise))
-            out[start : start + batch_size] = network(batch.contiguous(memory_format=torch.channels_last)).numpy()
-    return out
 
 
 def normalised(patches: NDArray[np.float32], how: Normalisation) -> NDArray[np.float32]:
@@ -89,7 +169,8 @@ def normalised(patches: NDArray[np.float32], how: Normalisation) -> NDArray[np.f
 
 
 @contextmanager
-def _threads(number: int | None) -> Iterator[None]:
+def torch_threads(number: int | None) -> Iterator[None]:
+    """Threads of torch while this runs; None: as set."""
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(number or before)

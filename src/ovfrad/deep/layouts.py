@@ -2,13 +2,14 @@
 
 torchvision's own state dict (320 tensors with its head `fc`), and the official RadImageNet file for PyTorch (318, no
 head), which numbers the children of torchvision's network. A third one circulates that was converted from the Keras
-weights: another network (a bias on every convolution, strides of ResNet v1), refused by name.
+weights under torchvision's names: another network (a bias on each of the 53 convolutions, strides of ResNet v1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Literal
 
 from ovfrad.deep.resnet import N_FEATURES, empty_network
 from ovfrad.errors import InputError
@@ -19,10 +20,18 @@ RADIMAGENET_MODULES = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "
 HEAD = ("fc.weight", "fc.bias")
 
 
+OWN_NORMALISATION: dict[str, Literal["imagenet", "radimagenet"]] = {
+    TORCHVISION: "imagenet",
+    RADIMAGENET: "radimagenet",
+    KERAS: "radimagenet",
+}
+"""Preprocessing that each layout's makers trained with; a random network has none of its own."""
+
+
 @cache
-def expected_shapes() -> dict[str, tuple[int, ...]]:
-    """Return the 318 torchvision keys of a headless ResNet-50 and their shapes."""
-    return {key: tuple(tensor.shape) for key, tensor in empty_network().state_dict().items()}
+def expected_shapes(v1: bool = False) -> dict[str, tuple[int, ...]]:
+    """Return the keys and shapes of a headless ResNet-50: 318, and 53 biases more in version 1."""
+    return {key: tuple(tensor.shape) for key, tensor in empty_network(v1).state_dict().items()}
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]], shown: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
@@ -46,18 +55,14 @@ def recognise(shapes: Mapping[str, tuple[int, ...]], shown: str) -> tuple[str, d
     bare = {key.removeprefix("module."): key for key in shapes}  # `module.`: written under DataParallel
     layout = RADIMAGENET if any(key.startswith("backbone.") for key in bare) else TORCHVISION
     renamed = {_torchvision_name(key): original for key, original in bare.items()}
-    expected = expected_shapes()
+    layout = KERAS if layout == TORCHVISION and "conv1.bias" in renamed else layout
+    expected = expected_shapes(layout == KERAS)
     extra = [key for key in renamed if key not in expected and key not in HEAD]
     absent = [key for key in expected if key not in renamed and not key.endswith("num_batches_tracked")]
-    biases = {key.removesuffix("weight") + "bias" for key, shape in expected.items() if len(shape) == 4}
-    if extra and biases.issuperset(extra) and not absent:
-        fault = f"{KERAS} layout: {len(extra)} convolutions have a bias, which is ResNet v1 with its own strides"
-        remedy = "this network is not supported yet; give the torchvision or the official RadImageNet PyTorch file"
-        raise InputError("E_WEIGHTS_LAYOUT", shown, fault, remedy)
     head = [key for key in HEAD if key in renamed]
     if extra or absent or len(head) == 1 or len(renamed) != len(shapes):
-        raise _unknown_layout(shapes, extra, absent, shown)
-    _require_shapes({key: shapes[original] for key, original in renamed.items()}, shown)
+        raise _unknown_layout(shapes, expected, extra, absent, shown)
+    _require_shapes({key: shapes[original] for key, original in renamed.items()}, expected, shown)
     places = {key: original for key, original in renamed.items() if key in expected}
     return layout, places, tuple(renamed[key] for key in head)
 
@@ -70,24 +75,28 @@ def _torchvision_name(key: str) -> str:
 
 
 def _unknown_layout(
-    shapes: Mapping[str, tuple[int, ...]], extra: list[str], absent: list[str], shown: str
+    shapes: Mapping[str, tuple[int, ...]],
+    expected: Mapping[str, tuple[int, ...]],
+    extra: list[str],
+    absent: list[str],
+    shown: str,
 ) -> InputError:
     first = ", ".join(list(shapes)[:3]) or "none"
     fault = (
         f"not a known ResNet-50 layout: {len(shapes)} tensors ({first} ..), {len(absent)} of "
-        f"{len(expected_shapes())} absent{_example(absent)}, {len(extra)} without a place{_example(extra)}"
+        f"{len(expected)} absent{_example(absent)}, {len(extra)} without a place{_example(extra)}"
     )
-    return InputError("E_WEIGHTS_LAYOUT", shown, fault, f"accepted: {TORCHVISION} or {RADIMAGENET}")
+    return InputError("E_WEIGHTS_LAYOUT", shown, fault, f"accepted: {TORCHVISION}, {RADIMAGENET} or {KERAS}")
 
 
 def _example(keys: list[str]) -> str:
     return f" (as {keys[0]})" if keys else ""
 
 
-def _require_shapes(shapes: Mapping[str, tuple[int, ...]], shown: str) -> None:
+def _require_shapes(shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], shown: str) -> None:
     classes = shapes.get("fc.bias", (0,))
     head = {"fc.bias": classes, "fc.weight": (*classes, N_FEATURES)}
-    wanted = {**expected_shapes(), **head}
+    wanted = {**expected, **head}
     wrong = [key for key, shape in shapes.items() if tuple(shape) != wanted[key]]
     if wrong:
         key = wrong[0]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +20,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ovfrad.deep.layouts import expected_shapes, recognise
+from ovfrad.deep.layouts import HEAD, KERAS, OWN_NORMALISATION, expected_shapes, recognise
 from ovfrad.deep.resnet import ResNet50, empty_network, random_state
 from ovfrad.errors import InputError
 
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 CONVERT_SECONDS = 600.0
 """Longest time the converting process may take; a 100 MB file takes a few seconds."""
-
-WHERE = """\
-ovfrad ships and downloads no network weights. Two sets fit; fetch one yourself and check that its terms allow your use.
-
-RadImageNet, ResNet-50 for PyTorch (ResNet50.pt): trained on 1.35 million CT, MR and ultrasound images.
-  https://github.com/BMEII-AI/RadImageNet links to the files; https://www.radimagenet.com takes requests for the data.
-  The repository is under the MIT licence; whether that covers the files it links to and the data is not said there.
-  Cite Mei X, Liu Z, Robson PM, et al. Radiology: Artificial Intelligence 2022;4(5):e210315.
-  Of the conversions from the Keras weights, those whose convolutions have a bias are another network and are refused.
-
-ImageNet, torchvision ResNet50_Weights.IMAGENET1K_V1 or IMAGENET1K_V2: trained on 1.28 million photographs.
-  https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html
-  torchvision's code is under BSD-3-Clause; its makers say that weights may carry terms of the data they were
-  trained on, and that the user decides whether the use is permitted. ImageNet's own terms: non-commercial research.
-  Cite He K, Zhang X, Ren S, Sun J. CVPR 2016, 770-778.
-
-Then: ovfrad weights convert FILE.pth      (pickled PyTorch file -> .safetensors, in a process of its own)
-      ovfrad weights show FILE.safetensors (layout, tensors, sha256)
-and in study.yaml: deep: {arms: {radimagenet: {weights: FILE.safetensors}}}
-Without a file the network is random (seeded); every table and figure says so.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +40,18 @@ class Backbone:
     sha256 : str
         Of the weights file; of the tensors for a random network.
     layout : str
-        `torchvision`, `radimagenet-pytorch` or `random`.
+        `torchvision`, `radimagenet-pytorch`, `keras-converted` or `random`.
     description : str
         For tables and figures, as `random (seed 0)`.
+    head : tuple of Tensor, optional
+        Weight (K, 2048) and bias (K,) of a tuned classification head; the head of a weights file is not used.
     """
 
     network: ResNet50
     sha256: str
     layout: str
     description: str
+    head: tuple[Tensor, Tensor] | None = None
 
 
 def load(source: str | Path, seed: int = 0) -> Backbone:
@@ -78,7 +60,7 @@ def load(source: str | Path, seed: int = 0) -> Backbone:
     Parameters
     ----------
     source : str or Path
-        A `.safetensors` file in torchvision's or the official RadImageNet PyTorch layout, or `random`.
+        A `.safetensors` file in one of the layouts of `ovfrad.deep.layouts`, or `random`.
     seed : int
         Of the random network.
 
@@ -97,18 +79,30 @@ def load(source: str | Path, seed: int = 0) -> Backbone:
     path = Path(source)
     found = _read(path)
     digest = _file_sha256(path)
-    description = f"{path.name} ({found.layout} layout, sha256 {digest[:12]})"
-    return Backbone(_network(found.state), digest, found.layout, description)
+    layout = found.metadata.get("layout_of_source", found.layout)
+    layout = layout if layout in (*OWN_NORMALISATION, "random") else found.layout
+    description = f"{path.name} ({layout} layout, sha256 {digest[:12]})"
+    return Backbone(_network(found.state), digest, layout, description)
 
 
 def save(backbone: Backbone, path: Path) -> None:
-    """Write the network as a safetensors file in torchvision's layout, for a bundle."""
+    """Write the network as a safetensors file under torchvision's names, for a bundle."""
     state = {key: tensor.contiguous() for key, tensor in backbone.network.state_dict().items()}
     origin = {"description": backbone.description, "source_sha256": backbone.sha256}
+    origin["layout_of_source"] = backbone.layout  # whose preprocessing `normalise: own` means
+    if backbone.head is not None:
+        state |= dict(zip(HEAD, backbone.head, strict=True))
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / "weights.safetensors"
         save_file(state, draft, metadata=origin)
         draft.replace(path)
+
+
+def load_tuned(path: Path) -> Backbone:
+    """Load what `save` wrote of a tuned network, with its head."""
+    backbone = load(path)
+    with safe_open(path, framework="pt") as file:
+        return replace(backbone, head=(file.get_tensor(HEAD[0]), file.get_tensor(HEAD[1])))
 
 
 def show(path: str | Path) -> dict[str, Any]:
@@ -202,7 +196,7 @@ def _read(path: Path, name: str | None = None) -> _Found:
         raise InputError("E_WEIGHTS_FILE", shown, fault, "download or convert it again") from error
     dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in state.values() if tensor.ndim})
     state = {key: _checked(key, tensor, shown) for key, tensor in state.items()}
-    for key in expected_shapes().keys() - state.keys():
+    for key in expected_shapes(layout == KERAS).keys() - state.keys():
         state[key] = torch.zeros((), dtype=torch.int64)  # num_batches_tracked, absent from older files, unused here
     return _Found(state, layout, unused, ", ".join(dtypes), metadata)
 
@@ -239,7 +233,7 @@ def _checked(key: str, tensor: Tensor, shown: str) -> Tensor:
 
 
 def _network(state: Mapping[str, Tensor]) -> ResNet50:
-    network = empty_network()
+    network = empty_network("conv1.bias" in state)
     network.load_state_dict(dict(state), strict=True, assign=True)
     network.requires_grad_(False).eval()
     return network.to(memory_format=torch.channels_last)

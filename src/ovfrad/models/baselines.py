@@ -15,8 +15,9 @@ from ovfrad.models.dense import DenseLogistic
 from ovfrad.models.estimators import align
 from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows, prediction_table
+from ovfrad.selection import deep_columns
 
-BASELINES = ("L2_all", "RF_all", "volume", "height", "center", "clinical")
+BASELINES = ("L2_all", "RF_all", "deep_only", "volume", "height", "center", "clinical")
 SINGLE = {
     "volume": ("original_shape_VoxelVolume", "original_shape_MeshVolume"),
     "height": ("original_shape_LeastAxisLength",),
@@ -117,6 +118,9 @@ def seen(name: str, rows: Rows, impute: bool = False) -> tuple[pd.DataFrame | No
     elif name == "center":
         frame = None if rows.center is None else pd.DataFrame({"center": rows.center}, index=rows.X.index, dtype=str)
         why = "no centres are given"
+    elif name == "deep_only":
+        deep = deep_columns(rows.X.columns)
+        frame, why = (rows.X[deep] if deep else None), "the arm has no features of a frozen network"
     elif name == "clinical":
         given = rows.clinical is not None and rows.clinical.shape[1] > 0
         frame, why = (rows.clinical if given else None), "no clinical columns are given"
@@ -153,9 +157,9 @@ def fit_baselines(rows: Rows, procedure: Procedure, names: list[str], absent: di
         frame, _ = seen(name, rows, impute)
         if frame is None:
             continue
-        columns = Table.learn(frame) if impute or name not in ("L2_all", "RF_all") else None
+        columns = Table.learn(frame) if impute or name not in ("L2_all", "RF_all", "deep_only") else None
         X = frame.to_numpy() if columns is None else columns.apply(frame)
-        if name == "L2_all":
+        if name in ("L2_all", "deep_only"):
             model = DenseLogistic(folds=procedure.models.inner_folds, random_state=procedure.random_state)
             models[name] = columns, model.fit(X, rows.codes, rows.groups)
         elif name == "RF_all":

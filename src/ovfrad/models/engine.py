@@ -24,6 +24,7 @@ from ovfrad.models.baselines import FittedBaselines, available, fit_baselines
 from ovfrad.models.fitted import Fitted
 from ovfrad.models.fitting import fit_models
 from ovfrad.models.folds import Fold, nested_folds, patient_folds, patients_per_class
+from ovfrad.models.network import own_rows
 from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows, ordered_table
 
@@ -84,8 +85,8 @@ def run(
     InputError
         E_FOLDS, E_ONE_CLASS where a class has fewer than two patients.
     """
-    rows = rows.for_arm(procedure.arm)
-    others = {name: part.for_arm(procedure.arm) for name, part in (cohorts or {}).items()}
+    rows = own_rows(rows, procedure.arm, procedure.network)
+    others = {name: own_rows(part, procedure.arm, procedure.network) for name, part in (cohorts or {}).items()}
     impute = procedure.selection.missing == "impute"
     names, absent = available([rows, *others.values()], impute) if procedure.models.baselines else ([], {})
     procedure = affordable(rows, procedure)
@@ -132,7 +133,7 @@ def nested(
 
     `folds`: numbers of the outer folds to do; default: all.
     """
-    rows, procedure = rows.for_arm(procedure.arm), affordable(rows, procedure)
+    rows, procedure = own_rows(rows, procedure.arm, procedure.network), affordable(rows, procedure)
     impute = procedure.selection.missing == "impute"
     names, absent = available([rows], impute) if baselines and procedure.models.baselines else ([], {})
     tasks = [

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from ovfrad.evaluation.calibration import Recalibration
 from ovfrad.models.estimators import align
+from ovfrad.models.network import FittedNetwork, joined, own_probabilities, own_rows
 from ovfrad.models.procedure import BEST, Procedure
 from ovfrad.models.rows import Rows, prediction_table
 from ovfrad.selection import FusedFeatures
@@ -105,6 +106,8 @@ class Fitted:
     inner_counts : DataFrame
         Per inner fold (row) and feature (column): True where the fold's fused set has it, for selection frequencies.
     notes : tuple of str
+    network : FittedNetwork or None
+        Of an arm whose network was tuned on these rows.
     """
 
     procedure: Procedure
@@ -114,10 +117,19 @@ class Fitted:
     inner: pd.DataFrame
     inner_counts: pd.DataFrame
     notes: tuple[str, ...]
+    network: FittedNetwork | None = None
 
     def views(self, rows: Rows) -> Views:
-        """Return rows as the models see them."""
-        return Views.of(self.chain, rows.for_arm(self.procedure.arm))
+        """Return rows as the models see them; patches go through the tuned network."""
+        rows = own_rows(rows, self.procedure.arm, self.procedure.network)
+        if self.network is not None and rows.patches is not None:
+            rows = self.network.seen(rows)
+        return Views.of(self.chain, rows)
+
+    def trained_on(self, rows: Rows) -> Rows:
+        """Return the training rows with the features that the models were fitted to, which may be out of fold."""
+        rows = own_rows(rows, self.procedure.arm, self.procedure.network)
+        return rows if self.network is None else joined(rows, self.network.training)
 
     def proba(self, rows: Rows, model: str, calibrated: bool = True) -> np.ndarray:
         """Return the class probabilities of one model, shape (n_rows, K); "best_of_nine" is understood."""
@@ -128,6 +140,7 @@ class Fitted:
         """Return predictions of all models, and of the best of nine under that name, as a prediction table."""
         views, K = self.views(rows), self.procedure.n_classes
         proba = {name: model.proba(views.for_model(name), K) for name, model in self.models.items()}
+        proba |= own_probabilities(self.network, rows)
         return tables(rows, proba, self.procedure, self.best_of_nine, cohort, fold)
 
 

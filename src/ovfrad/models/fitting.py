@@ -19,6 +19,7 @@ from ovfrad.models.auto import AutoModel
 from ovfrad.models.estimators import fit_quietly, unconverged
 from ovfrad.models.fitted import VIEW, Fitted, FittedModel, Views, raw_proba, tables
 from ovfrad.models.folds import patient_folds
+from ovfrad.models.network import NETWORK, learned, own_rows
 from ovfrad.models.procedure import Procedure, needs_inner
 from ovfrad.models.rows import Rows
 from ovfrad.models.scoring import fold_aucs, log_loss
@@ -116,7 +117,7 @@ def fit_models(rows: Rows, procedure: Procedure, inner: bool | None = None) -> F
     inner : bool, optional
         Run the inner folds; default: where something is chosen or calibrated on them.
     """
-    rows = rows.for_arm(procedure.arm)
+    rows, network = learned(own_rows(rows, procedure.arm, procedure.network), procedure.network)
     search = _search(rows, procedure) if inner or (inner is None and needs_inner(procedure)) else None
     chain = _fit_chain(rows, procedure)
     views = Views.of(chain, rows)
@@ -131,9 +132,11 @@ def fit_models(rows: Rows, procedure: Procedure, inner: bool | None = None) -> F
         teacher = _teacher(model, frame, teacher)
         models[name] = _fitted_model(name, model, frame, grid[best], best, rows, procedure, search)
     chosen = _best_of_nine(models) if search else None
-    table, counts = _inner_tables(rows, procedure, search, models, chosen)
+    held_out = {} if network is None or np.isnan(network.held_out).any() else {NETWORK: network.held_out}
+    table, counts = _inner_tables(rows, procedure, search, models, chosen, held_out)
     notes = tuple(dict.fromkeys(note for model in models.values() for note in model.notes))
-    return Fitted(procedure, chain, models, chosen, table, counts, notes)
+    notes += () if network is None else network.features.notes_
+    return Fitted(procedure, chain, models, chosen, table, counts, notes, network)
 
 
 def _fitted_model(
@@ -175,12 +178,17 @@ def _best_of_nine(models: dict[str, FittedModel]) -> str | None:
 
 
 def _inner_tables(
-    rows: Rows, procedure: Procedure, search: _Search | None, models: dict[str, FittedModel], best: str | None
+    rows: Rows,
+    procedure: Procedure,
+    search: _Search | None,
+    models: dict[str, FittedModel],
+    best: str | None,
+    held_out: dict[str, np.ndarray],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the `train_inner` predictions and the features of each inner fold's fused set."""
     if search is None:
         return pd.DataFrame(), pd.DataFrame()
-    proba = {}
+    proba = dict(held_out)
     for name, model in models.items():
         raw = search.proba[name][list(procedure.candidates(name)[1]).index(model.point)]
         proba[name] = raw if model.recalibration is None else model.recalibration.apply(raw)

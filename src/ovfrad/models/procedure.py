@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from ovfrad.models.auto import AutoModel
 from ovfrad.models.classifiers import make
+from ovfrad.models.network import TunedArm
 from ovfrad.models.score import ScoreModel
 from ovfrad.models.sparse import SparseScore
 from ovfrad.selection import FusedFeatures
@@ -44,6 +45,8 @@ class Procedure:
     random_state : int
     tune : bool
         False: too few patients for inner folds, so the first grid point is taken and nothing recalibrated.
+    network : TunedArm or None
+        Network of the arm where it is tuned inside every fold.
     """
 
     classes: tuple[str, ...]
@@ -57,6 +60,7 @@ class Procedure:
     n_trees: int = 150
     random_state: int = 0
     tune: bool = True
+    network: TunedArm | None = None
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -101,7 +105,8 @@ class Procedure:
         sections = {
             name: getattr(self, name).model_dump(mode="json") for name in ("models", "harmonisation", "selection")
         }
-        return json.dumps(plain | sections, sort_keys=True)
+        network = {} if self.network is None else {"network": self.network.describe()}
+        return json.dumps(plain | sections | network, sort_keys=True)
 
 
 def needs_inner(procedure: Procedure) -> bool:

@@ -39,6 +39,8 @@ class Rows:
         Centre, for the baseline that knows nothing else.
     survival : DataFrame of n_rows or None
         Columns time and event, for a LASSO of kind cox; part of the outcome.
+    patches : ndarray of float32 of shape (n_rows, 3, size, size) or None
+        What a network that is tuned in every fold sees.
     """
 
     X: pd.DataFrame
@@ -50,9 +52,10 @@ class Rows:
     clinical: pd.DataFrame | None = None
     center: np.ndarray | None = None
     survival: pd.DataFrame | None = None
+    patches: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("y", "groups", "batch", "covariates", "clinical", "center", "survival"):
+        for name in ("y", "groups", "batch", "covariates", "clinical", "center", "survival", "patches"):
             value = getattr(self, name)
             if value is not None and len(value) != len(self.X):
                 raise InputError(
@@ -94,6 +97,9 @@ class Rows:
             value = getattr(self, field.name)
             hashed.update(field.name.encode())
             if value is None:
+                continue
+            if field.name == "patches":
+                hashed.update(np.ascontiguousarray(value).tobytes())
                 continue
             frame = pd.DataFrame(value)
             hashed.update(repr([str(name) for name in frame.columns]).encode())

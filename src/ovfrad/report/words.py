@@ -25,6 +25,8 @@ MODEL_WORDS = {
     "rad_score": "rad-score",
     "L2_all": "baseline: L2 logistic, all features",
     "RF_all": "baseline: random forest, all features",
+    "deep_only": "baseline: deep features only",
+    "network": "the tuned network alone",
     "volume": "baseline: volume only",
     "height": "baseline: height loss only",
     "center": "baseline: centre only",

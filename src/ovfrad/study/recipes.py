@@ -52,6 +52,21 @@ DIFFERENCES = (
         "the LASSO has already weighed correlated features against each other on the outcome",
     ),
     Difference(
+        "deep.tune.training_features",
+        "in_sample",
+        "features of a tuned network are taken from the patients it was tuned on",
+        "training features come from networks that did not see the patient",
+        "a network makes the features of its own training patients look near perfect, and everything that is then "
+        "chosen on them believes it (only in arms with tuned: true)",
+    ),
+    Difference(
+        "deep.tune.gives",
+        "features",
+        "2048 features of the tuned network, reduced by PCA",
+        "the class scores of the tuned head",
+        "features of differently tuned networks do not share axes, class scores do (only in arms with tuned: true)",
+    ),
+    Difference(
         "models.class_weights",
         True,
         "class weights during training",

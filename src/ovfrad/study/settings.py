@@ -106,7 +106,40 @@ class Arm(Section):
 
     weights: str = Field("random", description="path of a .safetensors file; `random`: seeded; `none`: radiomics alone")
     seed: int = Field(0, ge=0, description="seed of random weights")
-    normalise: Literal["zscore", "imagenet", "radimagenet"] = Field("zscore", description="the paper's: mean 0, SD 1")
+    normalise: Literal["zscore", "imagenet", "radimagenet", "own"] = Field(
+        "zscore", description="the paper's: mean 0, SD 1; own: as the makers of the weights did"
+    )
+    tuned: bool = Field(False, description="tune the network to the classes, inside every fold, as `deep.tune` says")
+
+    @model_validator(mode="after")
+    def _a_network(self) -> Arm:
+        if self.tuned and self.weights == "none":
+            raise ValueError("tuned: true needs a network; weights: none has none")
+        return self
+
+
+class Tune(Section):
+    """`deep.tune:` fine-tuning of the arms with `tuned: true` (D3 to D5)."""
+
+    stages: Literal["last", "all"] = Field("last", description="what follows the head: layer4 alone, or all layers")
+    epochs: int = Field(10, ge=1, le=500, description="passes over the training rows")
+    frozen_share: float = Field(0.5, ge=0, le=1, description="share of the epochs in which only the head learns")
+    head_rate: float = Field(1e-3, gt=0, description="learning rate of the head, annealed by a cosine to 0")
+    backbone_rate: float = Field(1e-5, gt=0, description="learning rate of the backbone, annealed by a cosine to 0")
+    weight_decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
+    batch: int = Field(32, ge=2, description="patches in a step")
+    class_weights: bool = Field(True, description="weigh classes inversely to their frequency in the loss")
+    augment: bool = Field(True, description="small shifts, turns, scales and intensity changes, anew in every epoch")
+    stop_share: float = Field(0.15, ge=0, lt=0.5, description="share of patients watched for stopping early; 0: none")
+    patience: int = Field(5, ge=1, description="epochs without a lower watched loss after which training stops")
+    folds: int = Field(3, ge=2, le=20, description="networks that give the training rows features out of fold")
+    training_features: Literal["out_of_fold", "in_sample"] = Field(
+        "out_of_fold", description="features of training rows: from networks that did not see the patient, or that did"
+    )
+    gives: Literal["scores", "features", "aligned"] = Field(
+        "scores", description="class scores of the tuned head; 2048 features; or these turned onto common axes"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="bfloat16 where there are units")
 
 
 class Deep(Section):
@@ -117,6 +150,10 @@ class Deep(Section):
     size: int = Field(64, ge=32, le=512, description="side of the patch, pixels")
     margin: float = Field(0.10, ge=0, le=1, description="margin of the square box, share of its side")
     channels: Literal["repeat", "adjacent"] = Field("repeat", description="one slice three times, or three neighbours")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="arithmetic of frozen features; bfloat16 is twice as fast and moves them by about 1 %"
+    )
+    tune: Tune = Field(default_factory=Tune, description="fine-tuning of the arms that ask for it")
 
 
 class Harmonisation(Section):

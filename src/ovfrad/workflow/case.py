@@ -55,7 +55,7 @@ class CaseTask:
     def key(self) -> str:
         """Content hash of the files and of every setting that the result depends on."""
         settings = [self.imaging, *self.radiomics, self.deep]
-        shown = [s.model_dump(mode="json", exclude={"arms"}) for s in settings]
+        shown = [s.model_dump(mode="json", exclude={"arms", "precision", "tune"}) for s in settings]
         sha = hashlib.sha256(
             json.dumps(
                 [CACHE_VERSION, __version__, self.label, self.label2, self.crop_mm, self.perturb, shown]
@@ -244,6 +244,13 @@ def load(path: Path) -> CaseFeatures:
         content["facts"],
         content["warnings"],
     )
+
+
+def load_patch(path: Path) -> np.ndarray:
+    """The patch alone of what `save` wrote, float32 (3, size, size)."""
+    with np.load(path, allow_pickle=False) as stored:
+        patch: np.ndarray = stored["patch"]
+    return patch
 
 
 def tasks(study: Study, radiomics: tuple[Radiomics, ...]) -> list[CaseTask]:

@@ -11,6 +11,7 @@ from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.workflow import case as one
 from ovfrad.workflow.folder import Progress
+from ovfrad.workflow.tuned import networks_to_tune, tuned_arms
 
 #: Seconds that one arm of one recipe takes in the fold engine on one core: a + b per training row (measured).
 FIT_SECONDS = (25.0, 0.45)
@@ -72,8 +73,30 @@ def _cost(study: Study, recipes: int, bad: list[str]) -> list[str]:
     seconds = arms * recipes * (FIT_SECONDS[0] + FIT_SECONDS[1] * training)
     if study.features is None and n:
         seconds += n * _seconds_a_case(study, bad)
+    tuning, told = _tuning(study, recipes, training)
+    seconds += tuning
     disk = n * KB_PER_CASE / 1024 if study.features is None else 1.0
-    return [f"a run takes about {_duration(seconds)} of processor time and {max(disk, 1):.0f} MB beside its report"]
+    cost = f"{_duration(seconds)} of processor time and {max(disk, 1):.0f} MB"
+    return [f"a run takes about {cost} beside its report", *told]
+
+
+def _tuning(study: Study, recipes: int, training: int) -> tuple[float, list[str]]:
+    """Seconds that tuned networks take, from one step of training on this machine, and lines that say so."""
+    settings = study.settings
+    arms = tuned_arms(settings)
+    if not arms:
+        return 0.0, []
+    from ovfrad.deep.cost import seconds_a_network
+
+    number, each = networks_to_tune(settings, recipes), seconds_a_network(settings.deep, training)
+    share = number * each / 3600
+    cost = f"{share:.1f} hours" if share >= 1.5 else f"{60 * share:.0f} minutes"
+    lines = [
+        f"arm {arm}: {number} networks to tune (outer folds, out-of-fold features, honesty checks), {each:.0f} s each: "
+        f"about {cost} of processor time; `tuned: false` takes the network as it is"
+        for arm in arms
+    ]
+    return len(arms) * number * each, lines
 
 
 def _seconds_a_case(study: Study, bad: list[str]) -> float:

@@ -15,6 +15,7 @@ from ovfrad.evaluation.folds import per_fold_macro_auc
 from ovfrad.evaluation.summary import evaluate, thresholds
 from ovfrad.models.baselines import BASELINES
 from ovfrad.models.honesty import ledger
+from ovfrad.models.network import NETWORK
 from ovfrad.models.procedure import BEST
 from ovfrad.study.file import read_yaml, resolve
 from ovfrad.study.settings import NINE, StudySettings
@@ -155,7 +156,7 @@ def comparisons(predictions: pd.DataFrame, headline: dict[str, str], settings: S
         rivals = {
             "arms": [key for key in here if key[0] == recipe and key[2] == model and key[1] != arm],
             "models": [key for key in here if key[:2] == (recipe, arm) and key[2] in NINE and key[2] != model],
-            "baselines": [key for key in here if key[:2] == (recipe, arm) and key[2] in BASELINES],
+            "baselines": [key for key in here if key[:2] == (recipe, arm) and key[2] in (*BASELINES, NETWORK)],
             "recipes": [key for key in here if key[0] != recipe and key[1] == arm and key[2] in (model, BEST)],
         }
         for family, others in rivals.items():

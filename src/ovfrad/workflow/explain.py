@@ -26,6 +26,7 @@ from ovfrad.workflow.explain_chosen import write_chosen
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.model import load_models
 from ovfrad.workflow.rows import make_rows
+from ovfrad.workflow.tuned import with_network
 
 NOMOGRAM_NOTE = (
     "Fitted to rad-scores of chains that did not see the patient; tests take vertebrae of one patient as independent."
@@ -70,7 +71,8 @@ class _Explained:
         models: dict[str, FittedModel],
     ) -> None:
         self.folder, self.settings, self.classes, self.chain, self.models = folder, settings, classes, chain, models
-        self.cases, table = folder.read_table("cases.parquet"), folder.read_table("features.parquet")
+        self.cases = folder.read_table("cases.parquet")
+        table = with_network(folder.read_table("features.parquet"), folder)
         self.cohort = next(c for c in EXPLAINED if (self.cases["cohort"] == c).any())
         self.training = make_rows(settings, self.cases, table, "train")
         self.rows = make_rows(settings, self.cases, table, self.cohort)

@@ -7,10 +7,10 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,8 @@ def extract_study(
     if not good:
         fault = f"all {len(results)} cases were refused (first: {results[0].error})"
         raise InputError("E_CASES_NONE", study.table, fault, "correct the files; `ovfrad inspect` shows one case")
-    deep, weights = _deep(good, backbones, study, folder, progress)
+    paths = [folder.cache / "cases" / f"{result.facts['cache_key']}.npz" for result in good]
+    deep, weights = _deep(good, paths, backbones, study, progress)
     return StudyFeatures(
         tables={s.intensities: _table(good, s.intensities, deep) for s in radiomics},
         cases=_cases(study.cases, good),
@@ -160,51 +161,65 @@ def _cached(task: one.CaseTask, cache: Path) -> one.CaseFeatures:
         with contextlib.suppress(ValueError, KeyError, OSError, EOFError):  # a cache that cannot be read is made anew
             stored = one.load(path)
             if stored.case == (task.patient_id, task.vertebra):
-                return stored
+                return _light(stored)
     result = one.run_case(task)
     if result.error is None:
         result.facts["cache_key"] = key
         beside = path.with_name(f".{os.getpid()}.{path.name}")
         one.save(result, beside)
         beside.replace(path)
-    return result
+    return _light(result)
+
+
+def _light(result: one.CaseFeatures) -> one.CaseFeatures:
+    """The result without patch and pictures, which stay in the cache: memory then hardly grows with the cases."""
+    return replace(result, patch=None, pictures={})
 
 
 def backbone_of(arm: str, study: Study) -> Any:
     """Network of an arm, read before the cases so that a bad weights file is refused at once; None without one."""
-    from ovfrad.deep import weights
-
     settings = study.settings.deep.arms[arm]
     if settings.weights == "none":
         return None
+    from ovfrad.deep import weights
+
     if settings.weights == "random":
         return weights.load("random", settings.seed)
     return weights.load(study.path.parent / settings.weights, settings.seed)
 
 
 def _deep(
-    good: list[one.CaseFeatures], backbones: dict[str, Any], study: Study, folder: RunFolder, progress: Progress
+    good: list[one.CaseFeatures], paths: list[Path], backbones: dict[str, Any], study: Study, progress: Progress
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
-    """Deep features of all arms side by side, index (patient_id, vertebra), and what their weights are."""
-    from ovfrad.deep.features import features
-
+    """Deep features of all frozen arms side by side, index (patient_id, vertebra), and what their weights are."""
     index = pd.MultiIndex.from_tuples([result.case for result in good], names=READERS[:2])
+    settings = study.settings.deep
     frames, weights = [pd.DataFrame(index=index)], {}
-    patches = np.stack([result.patch for result in good if result.patch is not None])
-    with_network = [name for name, backbone in backbones.items() if backbone is not None]
-    for n, (name, backbone) in enumerate(backbones.items()):
+    for name, backbone in backbones.items():
         if backbone is None:
             weights[name] = {"description": "no network: radiomics alone", "layout": None, "sha256": None}
             continue
-        progress("deep features", n, len(with_network))
-        values = features(patches, backbone, study.settings.deep.arms[name].normalise)
-        columns = [f"deep_{name}_{j:04d}" for j in range(values.shape[1])]
-        frames.append(pd.DataFrame(values.astype(float), index=index, columns=columns))
+        arm = settings.arms[name]
+        tuned = f", {settings.tune.stages} layers tuned" if arm.tuned else ""
         weights[name] = {
-            "description": backbone.description, "layout": backbone.layout, "sha256": backbone.sha256
+            "description": backbone.description + tuned, "layout": backbone.layout, "sha256": backbone.sha256
         }  # fmt: skip
-        progress("deep features", n + 1, len(with_network))
+        if not arm.tuned:
+            from ovfrad.deep.features import features
+
+            seen = _told(map(one.load_patch, paths), len(paths), progress, f"deep features of {name}")
+            values = features(seen, backbone, arm.normalise, precision=settings.precision)
+            columns = [f"deep_{name}_{j:04d}" for j in range(values.shape[1])]
+            frames.append(pd.DataFrame(values.astype(float), index=index, columns=columns))
     return pd.concat(frames, axis=1), weights
+
+
+def _told(items: Iterable[Any], total: int, progress: Progress, label: str) -> Iterator[Any]:
+    """The items, with their number told on the way."""
+    for done, item in enumerate(items):
+        progress(label, done, total)
+        yield item
+    progress(label, total, total)
 
 
 def _table(good: list[one.CaseFeatures], intensities: str, deep: pd.DataFrame) -> pd.DataFrame:

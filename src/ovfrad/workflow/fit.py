@@ -19,6 +19,7 @@ from ovfrad.study import Study
 from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
+from ovfrad.workflow import tuned
 from ovfrad.workflow.adapt import adapted
 from ovfrad.workflow.case import PERTURBED
 from ovfrad.workflow.facts import earlier, facts, prespecification
@@ -118,12 +119,17 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
             fault = "no second reader; the ICC compares masks and images with seeded perturbations of themselves"
             warn("W_ONE_READER", study.table, fault, "it says less than two readers would")
         rows = {
-            (recipe, cohort): make_rows(one.settings, features.cases, features.of(one.settings), cohort)
+            (recipe, cohort): tuned.with_patches(
+                make_rows(one.settings, features.cases, features.of(one.settings), cohort),
+                features.cases,
+                folder,
+                one.settings,
+            )
             for recipe, one in studies.items()
             for cohort in COHORTS
             if (features.cases["cohort"] == cohort).any()
         }
-        outcomes = _fit_arms(studies, rows, folder, progress, jobs)
+        outcomes = _fit_arms(studies, rows, features, folder, progress, jobs)
     told = list(dict.fromkeys([*in_short(features.warnings), *(str(w.message) for w in caught)]))
     for line in told:
         warnings.warn(line, InputWarning, stacklevel=2)
@@ -149,7 +155,12 @@ def _check_still_whole(study: Study, features: StudyFeatures) -> None:
 
 
 def _fit_arms(
-    studies: dict[str, Study], rows: dict[tuple[str, str], Rows], folder: RunFolder, progress: Progress, jobs: int
+    studies: dict[str, Study],
+    rows: dict[tuple[str, str], Rows],
+    features: StudyFeatures,
+    folder: RunFolder,
+    progress: Progress,
+    jobs: int,
 ) -> dict[tuple[str, str], engine.Outcome]:
     outcomes = {}
     for recipe, study in studies.items():
@@ -158,7 +169,7 @@ def _fit_arms(
             progress(f"fit {recipe} / {arm}", 0, study.settings.models.outer_folds + 1)
             outcome = engine.run(
                 rows[recipe, "train"],
-                procedure_of(study, arm),
+                procedure_of(study, arm, tuned.tuned_arm(study, arm, features.weights, folder)),
                 cohorts,
                 jobs=jobs,
                 progress=lambda step, done, total: progress(f"fit {step}", done, total),
@@ -193,6 +204,7 @@ def _write(fitted: FittedStudy) -> None:
     for kind, table in features.tables.items():
         name = "features.parquet" if kind == first else f"features_{kind}.parquet"
         folder.write_table(name, without_shuffled(table))
+    tuned.keep(fitted)
     folder.write_table("predictions.parquet", pd.concat([o.predictions for o in fitted.outcomes.values()]))
     folder.write_json("run.json", fitted.run)
     folder.write_json("selection.json", {f"{r}/{a}": trace(o) for (r, a), o in fitted.outcomes.items()})

@@ -84,7 +84,7 @@ def save_bundle(fitted: FittedStudy, progress: Progress, audit: str | None = Non
 def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel, audit: str | None) -> BundleContent:
     study, one = fitted.study, outcome.fitted
     rows = fitted.rows[study.settings.recipe, "train"]
-    views = one.views(rows)
+    views = one.views(one.trained_on(rows))
     frame = views.for_model(model.name)[list(model.columns)]
     centres = kmeans_background(frame.to_numpy(float)) if frame.shape[1] else np.zeros((1, 0))
     images, training = study.features is None, _training(fitted, outcome, audit)
@@ -97,13 +97,20 @@ def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel, audit: s
         scope=Scope.fit(views.dense, rows.groups),
         conformal=_conformal(outcome, model),
         background=pd.DataFrame(centres, columns=list(model.columns)),
-        backbone=backbone_of(one.procedure.arm, study) if images else None,
+        backbone=_backbone(fitted, one),
         input_contract=_contract(fitted),
         training=training,
         card=_card(fitted, model, training["summary"]),
         check_case=_check_case() if images else None,
         check_row=None if images else {str(n): float(v) for n, v in rows.X.mean().items()},
     )
+
+
+def _backbone(fitted: FittedStudy, one: Fitted) -> Any:
+    """Network that a new case goes through: the arm's as it came, or as it was tuned."""
+    if fitted.study.features is not None:
+        return None
+    return backbone_of(one.procedure.arm, fitted.study) if one.network is None else one.network.features.network_
 
 
 def _conformal(outcome: Outcome, model: FittedModel) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ovfrad.errors import InputError
+from ovfrad.models.network import TunedArm
 from ovfrad.models.procedure import OWN, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.study import Study, StudySettings
@@ -81,8 +82,8 @@ def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | N
     return pd.DataFrame(columns, index=cases.index).astype(float)
 
 
-def procedure_of(study: Study, arm: str) -> Procedure:
-    """What the engine is told about one arm of a study."""
+def procedure_of(study: Study, arm: str, network: TunedArm | None = None) -> Procedure:
+    """What the engine is told about one arm of a study, and of its network where that is tuned."""
     settings = study.settings
     scored = settings.selection.scored(settings.outcome.ordered, len(study.classes))
     own = [name for name in OWN if name != "rad_score" or scored]
@@ -96,6 +97,7 @@ def procedure_of(study: Study, arm: str) -> Procedure:
         arm=arm,
         recipe=settings.recipe,
         random_state=settings.seed,
+        network=network,
     )
 
 

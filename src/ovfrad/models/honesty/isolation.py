@@ -88,6 +88,10 @@ def _spoilt(rows: Rows, victim: str) -> Rows:
     step = SPOIL * rows.X.std(ddof=0).to_numpy()
     X = rows.X.astype(float).copy()
     X.iloc[np.flatnonzero(own)] += step
+    if rows.patches is not None:
+        patches = rows.patches.copy()
+        patches[own] = 1 - patches[own]
+        rows = replace(rows, patches=patches)
     if rows.reader2 is None:
         return replace(rows, X=X)
     second = rows.reader2.astype(float).copy()

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ovfrad.evaluation.estimate import Estimate
 from ovfrad.models.honesty.check import Check, macro, pick
+from ovfrad.models.network import NETWORK
 from ovfrad.models.procedure import BEST
 from ovfrad.study.settings import NINE
 
@@ -17,6 +18,11 @@ NOISE = 0.6
 """Over the root of the rows: the gap that so few rows show by themselves, about one standard error of a macro AUC."""
 DROP, SURE = 0.1, 3.0
 """Fall of the macro AUC in a validation cohort, and in standard errors of the difference, from which it is told."""
+_OF_A_NETWORK = {
+    "train_apparent": "on the rows it was tuned on",
+    "train_inner": "out of fold",
+    "train": "on held-out patients",
+}
 VALIDATION = ("internal", "external", "prospective")
 
 
@@ -24,7 +30,8 @@ def ledger(predictions: pd.DataFrame, recipe: str, arm: str, model: str) -> pd.D
     """How much each way of counting flatters (G2): columns quantity, cohort, recipe, model, macro_auc, n.
 
     Apparent, inner cross-validation and nested macro AUC of the headline, then in each validation cohort the
-    headline beside the best of the nine picked on that very cohort, and the `paper` recipe's own headline.
+    headline beside the best of the nine picked on that very cohort, and the `paper` recipe's own headline. Of an arm
+    whose network is tuned, also the network alone: on the rows it was tuned on, out of fold, and on other patients.
 
     Parameters
     ----------
@@ -54,8 +61,13 @@ def ledger(predictions: pd.DataFrame, recipe: str, arm: str, model: str) -> pd.D
             best = max(scored, key=lambda name: scored[name])
             add("best of the nine, picked on this cohort", cohort, recipe=recipe, model=best)
     if recipe != "paper":
-        for cohort in ("train", *validation):
+        for cohort in ("train_apparent", "train", *validation):
             add("recipe of the paper", cohort, recipe="paper", model=BEST)
+    for which in dict.fromkeys((recipe, "paper")):
+        for cohort, what in _OF_A_NETWORK.items():
+            add(f"tuned network alone, {what}", cohort, recipe=which, model=NETWORK)
+        for cohort in validation:
+            add("tuned network alone", cohort, recipe=which, model=NETWORK)
     return pd.DataFrame(rows, columns=["quantity", "cohort", "recipe", "model", "macro_auc", "n"])
 
 

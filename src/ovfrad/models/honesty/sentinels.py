@@ -110,7 +110,8 @@ def shuffled_voxels(
         Nested macro AUC with the real features.
     """
     shuffled = replace(rows, X=features.loc[rows.X.index], reader2=None)
-    table = nested(shuffled, procedure.only(model, recalibrate=False), baselines=False, jobs=jobs)
+    lean = replace(procedure.only(model, recalibrate=False), network=None)
+    table = nested(shuffled, lean, baselines=False, jobs=jobs)
     return _sentinel("shuffled voxels", macro(table[table["model"] == model]), headline)
 
 
