@@ -135,10 +135,12 @@ def seen(name: str, rows: Rows, impute: bool = False) -> tuple[pd.DataFrame | No
 def available(cohorts: list[Rows], impute: bool = False) -> tuple[list[str], dict[str, str]]:
     """Return the baselines whose columns exist in every cohort, and why the others are absent.
 
-    Features without gaps, unless these are filled (`impute`) with the medians of the training rows.
+    Features without gaps, unless these are filled (`impute`) with the medians of the training rows. Of an arm without
+    a network, `deep_only` is no baseline and needs no reason.
     """
     absent: dict[str, str] = {}
-    for name in BASELINES:
+    asked = [name for name in BASELINES if name != "deep_only" or deep_columns(cohorts[0].X.columns)]
+    for name in asked:
         for rows in cohorts:
             frame, why = seen(name, rows, impute)
             if frame is None:
@@ -146,7 +148,7 @@ def available(cohorts: list[Rows], impute: bool = False) -> tuple[list[str], dic
     centers = cohorts[0].center
     if "center" not in absent and centers is not None and len(set(centers)) < 2:
         absent["center"] = "all training rows are of one centre"
-    return [name for name in BASELINES if name not in absent], absent
+    return [name for name in asked if name not in absent], absent
 
 
 def fit_baselines(rows: Rows, procedure: Procedure, names: list[str], absent: dict[str, str]) -> FittedBaselines:
