@@ -158,12 +158,14 @@ def run(study: StudyPath, out: Out = None, recipe: RecipeOption = None, strict: 
 def explain(
     run: RunPath,
     model: Annotated[str | None, typer.Option(help="One of the nine; default: the headline model.")] = None,
+    layer: Annotated[str, typer.Option(help="Grad-CAM: layer1, layer2, layer3 or layer4.")] = "layer3",
+    input_size: Annotated[int, typer.Option(help="Grad-CAM: pixels that a patch is enlarged to.")] = 256,
 ) -> None:
-    """Explain the headline model of a run, or any of the nine: SHAP values and the nomogram, as tables."""
+    """Explain the headline model of a run, or any of the nine: SHAP values, nomogram, where its network looks."""
     from ovfrad.workflow.run import explain_only
 
     with progress_bar() as progress:
-        print(explain_only(run, model, progress))
+        print(explain_only(run, model, progress, layer, input_size))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ovfrad.explanation.nomogram import Nomograms
+from ovfrad.report.network import NetworkLook
 from ovfrad.report.parts import Chosen, Gallery, Mesh, MontageCase, SelectionTrace, Shap, SliceStack, Weights
 
 #: Cohorts in the order of the paper; `train` is the nested, out-of-fold estimate.
@@ -72,6 +73,8 @@ class ReportInput:
         Slices of the same vertebrae, to scroll through.
     gallery : Gallery, optional
         Cases on which two models disagree, or the surest errors of one.
+    network : NetworkLook, optional
+        What the network sees, how it was tuned and where it looks.
     acquisition, agreement : DataFrame, optional
         Scanners and parameters by centre; agreement of the two readers per item.
     absent : mapping of part to sentence
@@ -107,6 +110,7 @@ class ReportInput:
     slices: Sequence[SliceStack] = ()
     gallery: Gallery | None = None
     mesh: Mesh | None = None
+    network: NetworkLook | None = None
     acquisition: pd.DataFrame | None = None
     agreement: pd.DataFrame | None = None
     absent: Mapping[str, str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from ovfrad.report.inputs import ReportInput
 from ovfrad.report.interactive import roc_reader, slice_viewer
 from ovfrad.report.methods_text import methods_section
 from ovfrad.report.opening import opening
+from ovfrad.report.sections_deep import network
 from ovfrad.report.sections_detail import detail
 from ovfrad.report.sections_explain import explanation
 from ovfrad.report.sections_results import calibration, performance
@@ -20,7 +21,8 @@ from ovfrad.report.table_results import plain_table
 def sections(data: ReportInput, drawn: Drawn) -> list[Section]:
     """All sections; `drawn` names the figures that exist."""
     made = [opening(data), cases(data, drawn), images(data, drawn), selection(data, drawn), _results(data, drawn)]
-    made += [calibration(data, drawn), detail(data, drawn), explanation(data, drawn), honesty(data), differences(data)]
+    made += [calibration(data, drawn), detail(data, drawn), explanation(data, drawn)]
+    made += [part for part in (network(data, drawn), honesty(data), differences(data)) if part is not None]
     made += [methods_section(data), run_facts(data)]
     return [*made, checklists(data, made)]
 

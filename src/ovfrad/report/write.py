@@ -82,6 +82,7 @@ def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | Non
     """Name and drawing of every figure that the input may allow."""
     from ovfrad.report import (
         figures_cases,
+        figures_deep,
         figures_detail,
         figures_explain,
         figures_filters,
@@ -105,6 +106,8 @@ def drawings(data: ReportInput) -> Iterator[tuple[str, Callable[[], Figure | Non
         yield name, partial(getattr(figures_results, name), data)
     for name in ("subgroup_forest", "gallery"):
         yield name, partial(getattr(figures_detail, name), data)
+    for name in ("patches", "learning_curves", "attribution", "excited"):
+        yield name, partial(getattr(figures_deep, name), data)
     for name in ("shap_bar", "shap_beeswarm", "shap_decision"):
         yield name, partial(getattr(figures_explain, name), data)
     for place, name in enumerate(waterfall_names(data)):

@@ -21,6 +21,7 @@ from ovfrad.models.procedure import BEST, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.selection import FusedFeatures
 from ovfrad.study.settings import NINE, StudySettings
+from ovfrad.workflow.attribution import INPUT, LAYER, attribute
 from ovfrad.workflow.evaluate import settings_of
 from ovfrad.workflow.explain_chosen import write_chosen
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -39,8 +40,13 @@ MOST_CASES_NINE, EVALUATIONS_NINE = 40, EVALUATIONS // 5
 EXPLAINED = ("internal", "external", "prospective", "train")
 
 
-def explain_run(folder: RunFolder, model: str | None, progress: Progress) -> Path:
-    """Write `explanation/`: SHAP of one `model`; or of the headline model, each of the nine, and the nomogram."""
+def explain_run(
+    folder: RunFolder, model: str | None, progress: Progress, layer: str = LAYER, size: int = INPUT
+) -> Path:
+    """Write `explanation/`: SHAP of one `model`; or of the headline model, each of the nine, nomogram, attribution.
+
+    `layer` and `size` are those of Grad-CAM (`ovfrad.workflow.attribution`).
+    """
     settings, run = settings_of(folder), folder.read_json("run.json")
     headline = run["prespecified"]["headline"]
     chain, models, best = load_models(folder)
@@ -56,7 +62,9 @@ def explain_run(folder: RunFolder, model: str | None, progress: Progress) -> Pat
     extra = {"chosen": write_chosen(folder, chain, one.training, one.classes)}
     reason = _no_nomogram(settings, chain)
     made = {"absent": {"nomogram": reason}} if reason else _nomogram(one, headline["arm"], progress)
-    return one.write("explanation", name, progress, extra=extra | made).parent
+    looked = attribute(folder, settings, chain, one.training, one.rows, one.cases, progress, layer, size)
+    network = {} if looked is None else {"network": {**looked, "cohort": one.cohort}}
+    return one.write("explanation", name, progress, extra=extra | network | made).parent
 
 
 class _Explained:

@@ -42,6 +42,12 @@ def save_models(fitted: FittedStudy) -> None:
     folder = fitted.folder.cache / "models"
     folder.mkdir(exist_ok=True)
     write_objects(folder / "fitted.skops", objects)
+    network = _backbone(fitted, one)
+    (folder / "network.safetensors").unlink(missing_ok=True)
+    if network is not None:
+        from ovfrad.deep import weights
+
+        weights.save(network, folder / "network.safetensors")
     views = {n: {"view": m.view, "columns": list(m.columns)} for n, m in one.models.items()}
     fitted.folder.write_json(".cache/models/views.json", {"views": views, "best_of_nine": one.best_of_nine})
 

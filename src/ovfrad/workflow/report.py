@@ -33,6 +33,7 @@ from ovfrad.study.recipes import DIFFERENCES
 from ovfrad.study.settings import NINE, StudySettings
 from ovfrad.workflow import case as one
 from ovfrad.workflow.agreement import reader_agreement
+from ovfrad.workflow.attribution import network_look
 from ovfrad.workflow.evaluate import settings_of
 from ovfrad.workflow.explain_chosen import read_chosen
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -41,7 +42,6 @@ from ovfrad.workflow.folder import Progress, RunFolder
 NOT_YET = (
     "Web page with viewer (I3), DICOM SEG and SR as output, PACS round trip (I4)",
     "Validation of a bundle at another centre (I5)",
-    "Fine-tuning of the network (D3) and attribution by Grad-CAM or relevance propagation (D7)",
     "The effect of one step at a time (--effects)",
     "A warning on whole-vertebra masks beyond their volume (B6)",
     "More than one machine (Dask)",
@@ -115,6 +115,7 @@ def gather(folder: RunFolder) -> ReportInput:
         slices=_slices(pictures, cases, settings, run["classes"]),
         gallery=_gallery(folder, cases, settings, run),
         mesh=_mesh(pictures, cases, settings.imaging.spacing_mm),
+        network=network_look(folder, pictures, cases, settings, explained) if images else None,
         acquisition=_acquisition(cases),
         agreement=reader_agreement(cases),
         absent=absent,

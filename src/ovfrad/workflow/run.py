@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from ovfrad.errors import InputError
 from ovfrad.report.pdf import require_weasyprint
 from ovfrad.study import load as load_study
+from ovfrad.workflow.attribution import INPUT, LAYER
 from ovfrad.workflow.evaluate import evaluate_run
 from ovfrad.workflow.explain import explain_run
 from ovfrad.workflow.features import extract_study, without_shuffled
@@ -135,11 +136,11 @@ def evaluate_only(path: Path, progress: Progress) -> Path:
         return evaluate_run(folder, progress)
 
 
-def explain_only(path: Path, model: str | None, progress: Progress) -> Path:
-    """SHAP values and nomogram of a run, as tables."""
+def explain_only(path: Path, model: str | None, progress: Progress, layer: str = LAYER, size: int = INPUT) -> Path:
+    """SHAP values and nomogram of a run as tables, and where its network looks."""
     folder = finished(path)
     with _at_work(folder):
-        return explain_run(folder, model, progress)
+        return explain_run(folder, model, progress, layer, size)
 
 
 def report_only(path: Path, progress: Progress, pdf: bool = False) -> Path:
