@@ -87,7 +87,7 @@ def attribute(
     shares = {"case": names, "value": parts.value, "pixels": parts.pixels.sum(axis=(1, 2)), "biases": parts.biases}
     folder.write_table("explanation/relevance.csv", pd.DataFrame(shares))
     progress("attribution", 3, 3)
-    told = {"what": what, "layer": layer, "input": size, "map": size // SHRINKS[layer]}  # type: ignore[index]
+    told = {"what": what, "layer": layer, "input": size, "map": size // SHRINKS[layer]}
     return {**told, "arm": chain.arm, "weights": backbone.description}
 
 
