@@ -78,6 +78,13 @@ def test_gradcam_has_the_pixels_of_its_layer_and_asks_for_one_number(backbone, p
     assert not np.allclose(found, gradcam(patches, backbone, -direction, layer=layer, size=size))
 
 
+def test_gradcam_against_a_reference_forgets_what_patches_share(backbone, patches):
+    same = np.concatenate([patches[:1], patches[:1]])
+    direction = features(patches, backbone).mean(axis=0)
+    assert not gradcam(same, backbone, direction, reference=patches[0]).any()
+    assert gradcam(patches[1:], backbone, direction, reference=patches[0]).any()
+
+
 def test_gradcam_finds_where_the_difference_is(backbone):
     """Of two patches that differ in one corner, the map for their difference points at that corner."""
     base = np.full((1, 3, 64, 64), 0.5, np.float32)

@@ -93,6 +93,10 @@ def test_every_figure_is_drawn_and_the_section_says_what_it_shows(data: ReportIn
     section = network(data, frozenset(names))
     assert section is not None
     words = " ".join(block.text + " ".join(block.items) for block in section.blocks)
-    for part in ("sagittal slice", "layer3 with an input of 256 pixels: a map of 16x16", "bfloat16 on cpu"):
+    for part in (
+        "sagittal slice",
+        "layer3 with an input of 256 pixels: a map of 16x16, against the mean",
+        "bfloat16 on cpu",
+    ):
         assert part in words
     assert network(replace(data, network=None), frozenset()) is None

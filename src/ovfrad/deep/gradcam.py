@@ -32,6 +32,7 @@ def gradcam(
     *,
     layer: Layer = "layer2",
     size: int | None = None,
+    reference: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Map of what speaks for a large value of features @ direction.
 
@@ -47,6 +48,9 @@ def gradcam(
         Whose map is weighed; it has size / 4, 8, 16 or 32 pixels along a side.
     size : int, optional
         Side that patches are enlarged to before they enter the network; default: as they are.
+    reference : ndarray of float32, shape (3, side, side), optional
+        A patch, such as the mean of many, whose map is subtracted first: what all patches share then speaks for
+        nothing. Without it a number to which the usual patch contributes negatively gives an empty map.
 
     Returns
     -------
@@ -54,7 +58,9 @@ def gradcam(
         0 where nothing speaks for it, 1 at the strongest place of each patch.
     """
     network, side = folded(backbone.network), patches.shape[-1]
-    images = as_images(normalised(np.asarray(patches, np.float32), own(normalise, backbone)))
+    n, given = len(patches), np.asarray(patches, np.float32)
+    given = given if reference is None else np.concatenate([given, reference[None]])
+    images = as_images(normalised(given, own(normalise, backbone)))
     if size is not None:
         images = fn.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
     kept: list[Tensor] = []
@@ -65,11 +71,12 @@ def gradcam(
 
     handle = getattr(network, layer).register_forward_hook(keep)
     with torch.enable_grad():
-        value = (network(images) * torch.as_tensor(np.asarray(direction, np.float32))).sum()
+        value = (network(images)[:n] * torch.as_tensor(np.asarray(direction, np.float32))).sum()
         (slope,) = torch.autograd.grad(value, kept)
     handle.remove()
     with torch.no_grad():
-        maps = (slope.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True).relu()
+        usual = 0.0 if reference is None else kept[0][n:]
+        maps = (slope[:n].mean(dim=(2, 3), keepdim=True) * (kept[0][:n] - usual)).sum(1, keepdim=True).relu()
         maps = fn.interpolate(maps, size=(side, side), mode="bilinear", align_corners=False)[:, 0]
         top = maps.amax(dim=(1, 2), keepdim=True)
         found: NDArray[np.float32] = (maps / torch.where(top > 0, top, torch.ones_like(top))).numpy()

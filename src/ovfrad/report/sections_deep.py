@@ -127,7 +127,7 @@ def _attribution(data: ReportInput, drawn: Drawn) -> list[Block]:
         return [absent("Where the network looks is not drawn: the headline's arm has no network.")]
     note = (
         f"Explained: {told['what']}. Grad-CAM on {told['layer']} with an input of {told['input']} pixels: a map of "
-        f"{told['map']}x{told['map']}. Relevance (LRP): red speaks for it, blue against; pixels and biases add up to "
+        f"{told['map']}x{told['map']}, against the mean training patch. Relevance (LRP): red speaks for it, blue against; pixels and biases add up to "
         "the value (explanation/relevance.csv). Neither shows what causes a class."
     )
     return [

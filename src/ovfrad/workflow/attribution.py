@@ -25,6 +25,8 @@ CASES, EXCITED, COMPONENTS = 6, 6, 6
 """Cases explained, patches shown of each component, and components shown."""
 LAYER, INPUT = "layer3", 256
 """Grad-CAM by default: 16x16 pixels. At the 64x64 of a patch the map of this layer would have 4x4."""
+USUAL = 200
+"""Training patches whose mean Grad-CAM compares with."""
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
@@ -66,12 +68,14 @@ def attribute(
         scores = outputs(patches, backbone, arm.normalise)[1]
         weight = backbone.head[0].numpy()
         direction = (weight - weight.mean(axis=0))[scores.argmax(axis=1)]
-        what = "the tuned network's score of the class that it prefers"
+        what = "the tuned network's score of the class that it prefers, without the constant of its head"
     else:
         name, loadings = _strongest(chain)
         direction = np.broadcast_to(loadings, (len(index), len(loadings)))
         what = f"deep component {name.removeprefix('pc_')}, the sum of features that the rad-score weighs most"
-    cam = gradcam(patches, backbone, direction, arm.normalise, layer=layer, size=size)  # type: ignore[arg-type]
+    usual = _patches(folder, cases, training.X.index[:USUAL]).mean(axis=0)
+    asked: dict[str, Any] = {"layer": layer, "size": size, "reference": usual}
+    cam = gradcam(patches, backbone, direction, arm.normalise, **asked)
     progress("attribution", 1, 3)
     parts = relevance(patches, backbone, direction, arm.normalise)
     progress("attribution", 2, 3)
