@@ -127,8 +127,9 @@ def _attribution(data: ReportInput, drawn: Drawn) -> list[Block]:
         return [absent("Where the network looks is not drawn: the headline's arm has no network.")]
     note = (
         f"Explained: {told['what']}. Grad-CAM on {told['layer']} with an input of {told['input']} pixels: a map of "
-        f"{told['map']}x{told['map']}, against the mean training patch. Relevance (LRP): red speaks for it, blue against; pixels and biases add up to "
-        "the value (explanation/relevance.csv). Neither shows what causes a class."
+        f"{told['map']}x{told['map']}, against the mean training patch. Relevance (LRP): red speaks for it, blue "
+        "against; pixels and biases add up to the value (explanation/relevance.csv). Neither shows what causes a "
+        "class."
     )
     return [
         figure("attribution" in drawn, "attribution", "Where the network looks.", note, otherwise="Not drawn."),
