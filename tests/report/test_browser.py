@@ -79,6 +79,17 @@ def test_no_fault_no_request_and_every_figure_seen(browser: Any, page_file: Path
         assert [url for url in visit.requests if not url.startswith(("data:", page_file.as_uri()))] == []
 
 
+def test_on_a_phone_a_figure_is_seen_whole_and_a_tap_enlarges_it(browser: Any, page_file: Path) -> None:
+    with Visit(browser, page_file, SIZES["phone"]) as visit:
+        image = visit.page.locator("#figure-roc img")
+        assert image.evaluate("i => i.getBoundingClientRect().right") <= 390
+        image.click()
+        assert image.evaluate("i => i.getBoundingClientRect().width") > 600
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+        image.click()
+        assert image.evaluate("i => i.getBoundingClientRect().right") <= 390
+
+
 def test_a_heading_sorts_by_its_numbers_and_turns(browser: Any, page_file: Path) -> None:
     with Visit(browser, page_file, SIZES["desk"]) as visit:
         table = visit.page.locator("#table-headline_at_a_glance")

@@ -1,5 +1,6 @@
 "use strict";
-// Sortable tables, the ROC reader, the slice viewer, and folded parts that open for printing. Nothing is loaded.
+// Sortable tables, the ROC reader, the slice viewer, figures to enlarge, folded parts that open for printing.
+// Nothing is loaded.
 (function () {
   const SVG = "http://www.w3.org/2000/svg";
   const make = (name, attributes, parent) => {
@@ -180,6 +181,12 @@
     open();
     root.hidden = false;
   };
+
+  // Figures fit a narrow screen; a tap shows them large, to be moved about.
+  document.documentElement.classList.add("scripted");
+  for (const image of document.querySelectorAll("figure img")) {
+    image.addEventListener("click", () => image.closest("figure").classList.toggle("large"));
+  }
 
   document.querySelectorAll(".roc-reader").forEach(rocReader);
   document.querySelectorAll(".slice-viewer").forEach(sliceViewer);
