@@ -136,7 +136,12 @@ def test_steps_can_be_run_again_alone(table_run: Path, capsys: pytest.CaptureFix
     assert ovfrad("explain", table_run, "--model", "RF") == 2
     assert "E_MODEL run: has no model 'RF'; choose one of LR, DT" in capsys.readouterr().err
     assert ovfrad("explain", table_run) == 0
+    told = {f.relative_to(table_run / "explanation").as_posix() for f in (table_run / "explanation").rglob("*.*")}
+    assert {"LR/shap.npz", "DT/shap.npz", "redundancy.csv", "redundancy.npz", "directions.csv"} <= told
     assert ovfrad("report", table_run) == 0
+    page = (table_run / "report.html").read_text(encoding="utf-8")
+    assert "Reproducibility is absent: no training row was outlined twice" in page
+    assert 'id="figure-shap_lr"' in page and (table_run / "tables" / "manuscript.docx").is_file()
     assert capsys.readouterr().out.splitlines()[-1] == str(table_run / "report.html")
 
 
