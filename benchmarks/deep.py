@@ -136,8 +136,9 @@ def bfloat16_changes(path):
     spread = exact.std(axis=0)
     spread = spread[spread > 0]
     change = np.abs(rough - exact)
-    print(f"largest change {change.max() / np.abs(exact).max():.2%} of the largest feature; median over features of ")
-    print(f"change to SD between vertebrae {np.median(change.mean(0)[exact.std(0) > 0] / spread):.3f}")
+    moved = np.median(change.mean(0)[exact.std(0) > 0] / spread)
+    print(f"largest change {change.max() / np.abs(exact).max():.2%} of the largest feature;")
+    print(f"mean change of a feature, median over features: {moved:.3f} of its SD between vertebrae")
     for name, X in both.items():
         p = np.zeros((len(codes), codes.max() + 1))
         for train, test in StratifiedGroupKFold(5, shuffle=True, random_state=0).split(X, codes, groups):
