@@ -102,12 +102,15 @@ def test_a_bug_is_one_line_and_exit_1(monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_study_schema_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ovfrad("study", "schema") == 0
     assert "outer_folds" in json.loads(capsys.readouterr().out)["$defs"]["Models"]["properties"]
-    (tmp_path / "study.yaml").write_text("cases: cases.csv\n")
+    (tmp_path / "study.yaml").write_text("cases: cases.csv\nmodels: {recalibrate: true}\n")
     assert ovfrad("study", "show", tmp_path, "--recipe", "both") == 0
     shown = capsys.readouterr().out
     assert shown.count("# recipe ") == 2
     assert "lasso_rule: 1se" in shown
     assert "lasso_rule: min" in shown
+    assert "# selection.lasso_rule: sound 1se, paper min" in shown
+    assert "#   why: the minimum keeps features that the next sample does not confirm" in shown
+    assert "# models.recalibrate: True in both, as the study file says" in shown
 
 
 def test_audit_of_printed_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

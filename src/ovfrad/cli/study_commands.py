@@ -104,14 +104,16 @@ def check(study: StudyPath, recipe: RecipeOption = None) -> int:
 @study_app.command("show")
 def study_show(study: StudyPath, recipe: RecipeOption = None) -> None:
     """Print a study file resolved: every setting with its value."""
-    from ovfrad.study import file
+    from ovfrad.study import file, recipes
 
     path = study / "study.yaml" if study.is_dir() else study
     names = ("sound", "paper") if recipe is Recipe.both else (recipe.value if recipe else None,)
-    for name in names:
-        settings = file.resolve(file.read_yaml(path), path, name)
+    resolved = [file.resolve(file.read_yaml(path), path, name) for name in names]
+    for settings in resolved:
         print(f"# recipe {settings.recipe}, sha256 {file.sha256(settings)}")
         print(file.to_yaml(settings), end="")
+    if len(resolved) > 1:
+        print(*recipes.side_by_side(*resolved), sep="\n")
 
 
 @study_app.command("schema")

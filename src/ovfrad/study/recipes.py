@@ -8,7 +8,10 @@ Every difference is one named setting with what the paper says, what `sound` doe
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ovfrad.study.settings import StudySettings
 
 
 class Difference(NamedTuple):
@@ -104,3 +107,28 @@ def defaults(recipe: str) -> dict[str, Any]:
             place = place.setdefault(section, {})
         place[key] = difference.paper
     return nested
+
+
+def side_by_side(sound: StudySettings, paper: StudySettings) -> list[str]:
+    """Lines that set the recipes side by side, as comments of YAML: what the paper says, what `sound` does, and why.
+
+    Parameters
+    ----------
+    sound, paper : StudySettings
+        One study file resolved under each; a setting that the file gives is the same in both, and said to be.
+    """
+    lines = ["# what differs"]
+    for difference in DIFFERENCES:
+        ours, theirs = (_value(settings, difference.setting) for settings in (sound, paper))
+        told = f"sound {ours}, paper {theirs}" if ours != theirs else f"{ours} in both, as the study file says"
+        lines += [f"# {difference.setting}: {told}", f"#   paper: {difference.paper_says}",
+                  f"#   sound: {difference.we_do}", f"#   why: {difference.why}"]  # fmt: skip
+    return lines
+
+
+def _value(settings: StudySettings, name: str) -> Any:
+    """Value of a setting by its dotted name."""
+    found: Any = settings
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
