@@ -18,7 +18,9 @@ import yaml
 
 from ovfrad.cli import app
 from ovfrad.cli.console import guarded
+from ovfrad.models.classifiers import make
 from ovfrad.phantom.write import write_cohort
+from ovfrad.study.settings import NINE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -205,14 +207,28 @@ def test_make_targets_and_the_table_of_another_study(shared: Path, tmp_path: Pat
 
 def test_example_study_file_is_valid() -> None:
     from ovfrad.study.file import resolve
-    from ovfrad.study.settings import Radiomics, Selection
+    from ovfrad.study.settings import Harmonisation, Models, Radiomics, Selection
 
     shown = [yaml.safe_load(block) for block in blocks(ROOT / "docs" / "study.md", "yaml")]
     whole = [resolve(content, "docs/study.md") for content in shown if "name" in content]
     assert [settings.name for settings in whole] == ["my study", "column"]
     parts = [(name, part) for content in shown if "name" not in content for name, part in content.items()]
-    assert [name for name, _ in parts] == ["radiomics", "selection", "selection"]
+    assert [name for name, _ in parts] == ["radiomics", "harmonisation", "selection", "selection"]
     assert parts[0][1].keys() == Radiomics.model_fields.keys()
     assert Radiomics(**parts[0][1]) == Radiomics()  # what is shown are the defaults
-    assert Selection(**parts[1][1]) == Selection()
-    assert Selection(**parts[2][1]).event_column == "refracture"
+    assert parts[1][1].keys() == Harmonisation.model_fields.keys()
+    assert Harmonisation(**parts[1][1]) == Harmonisation()
+    assert Selection(**parts[2][1]) == Selection()
+    assert Selection(**parts[3][1]).event_column == "refracture"
+    (models,) = (yaml.safe_load(block)["models"] for block in blocks(ROOT / "docs" / "models.md", "yaml"))
+    assert Models(**models | {"classifiers": NINE}) == Models()
+
+
+def test_the_page_of_models_tells_every_grid() -> None:
+    """Numbers of the table are those of the grids."""
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for name in NINE:
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        shown = {float(number) for number in re.findall(r"(?<![\w.])\d*\.?\d+", line.split("|")[3])}
+        _, grid = make(name)
+        assert {float(value) for point in grid for value in point.values()} <= shown, name
