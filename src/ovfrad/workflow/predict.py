@@ -58,7 +58,7 @@ def as_json(prediction: Prediction, classes: tuple[str, ...]) -> dict[str, Any]:
         }
     )
     told: dict[str, Any] = _rounded(content)
-    return told
+    return told | {"probabilities": content["probabilities"]}  # as they are, so that they sum to 1
 
 
 def as_rows(prediction: Prediction, classes: tuple[str, ...]) -> list[tuple[str, str]]:
