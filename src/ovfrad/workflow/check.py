@@ -92,7 +92,7 @@ def _tuning(study: Study, recipes: int, training: int) -> tuple[float, list[str]
     share = number * each / 3600
     cost = f"{share:.1f} hours" if share >= 1.5 else f"{60 * share:.0f} minutes"
     lines = [
-        f"arm {arm}: {number} networks to tune (outer folds, out-of-fold features, honesty checks), {each:.0f} s each: "
+        f"arm {arm}: {number} networks to tune (outer folds, out-of-fold features, honesty checks), {each:.1f} s each: "
         f"about {cost} of processor time; `tuned: false` takes the network as it is"
         for arm in arms
     ]
