@@ -184,7 +184,7 @@ def test_the_demonstration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     path = Path(capsys.readouterr().out.splitlines()[-1])
     assert path == out / "run" / "report.html"
     page = path.read_text(encoding="utf-8")
-    for words in ("What was done", "With which weights", "How well", "What not to conclude"):
+    for words in ("What was done, on what", "What to conclude", "What not to conclude", "How much of it is optimism"):
         assert words in page
 
 

@@ -8,7 +8,7 @@ from ovfrad import __version__
 
 _EPILOG = (
     "Not there yet: web page (serve), DICOM SEG and SR as output, validation of a bundle at another centre, Dask, "
-    "effects of single steps, checklists, PDF. "
+    "effects of single steps. "
     "--debug shows where a fault arose. "
     "Research use only, not a medical device."
 )
