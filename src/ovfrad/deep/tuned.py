@@ -3,7 +3,7 @@
 A network tuned on the training rows makes their features look perfect (METHODS D4, D5). Here the training rows are
 cut into patient folds; a network tuned on the other folds gives each fold its features, and one tuned on all rows
 gives features to everyone else. What crosses from one network to another must mean the same in all of them: see
-docs/decisions/0010-features-of-tuned-networks.md.
+docs/decisions/0009-features-of-tuned-networks.md.
 """
 
 from __future__ import annotations

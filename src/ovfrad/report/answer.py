@@ -131,12 +131,10 @@ def cards(data: ReportInput) -> list[Card]:
 
 def _card(label: str, value: Mapping[str, Any] | None, what: str) -> Card:
     value = value or {}
-    shown = unit_share(value.get("estimate"))
-    sure = "no interval" if not known(value.get("low")) else f"95% CI {unit_share(value['low'])} to " + unit_share(
-        value.get("high")
-    )  # fmt: skip
-    n = f"; n = {value['n']}" if known(value.get("n")) else ""
-    return Card(label, shown, f"{what}; {sure}{n}")
+    shown, n = unit_share(value.get("estimate")), f"; n = {value['n']}" if known(value.get("n")) else ""
+    if not known(value.get("low")):  # too few cases for an interval are too few for a large number
+        return Card(label, "too few", f"{what} {shown}; no interval{n}")
+    return Card(label, shown, f"{what}; 95% CI {unit_share(value['low'])} to {unit_share(value.get('high'))}{n}")
 
 
 def optimism(data: ReportInput) -> tuple[float, float] | None:

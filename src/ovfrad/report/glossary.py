@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from ovfrad.report.words import MISSING, class_name, known, number
 
 #: Features of the headline model that are explained beside the selected ones: those with the largest SHAP values.
 MOST_SHAP = 15
+COLUMNS = ("Feature", "Used in", "What it is", "IBSI", "Unit", "Direction")
 _IMAGES = {
     "original": "the image as it is",
     "square": "the squared image",
@@ -40,22 +42,24 @@ def selected(data: ReportInput) -> dict[str, list[str]]:
 
 
 def glossary(data: ReportInput) -> pd.DataFrame | None:
-    """One row a selected feature: where it is used, what it is, IBSI code, unit, direction."""
+    """One row a selected feature: where it is used, what it is, IBSI code, unit, direction; components in one."""
     used = selected(data)
     if not used:
         return None
     known_here = None if data.chosen is None else data.chosen.directions
     directions = {} if known_here is None else known_here.set_index("feature").to_dict("index")
-    rows = []
-    for name, places in used.items():
-        what, code, unit = definition(name)
-        rows.append(
-            {
-                "Feature": name, "Used in": "; ".join(places), "What it is": what, "IBSI": code, "Unit": unit,
-                "Direction": direction(data, directions.get(name)),
-            }
-        )  # fmt: skip
+    components = [name for name in used if group_of(name) == DEEP]
+    rows = [_row(data, name, "; ".join(places), directions) for name, places in used.items() if name not in components]
+    if components:
+        what, code, unit = definition(components[0])
+        rows.append(dict(zip(COLUMNS, (", ".join(components), MISSING, what, code, unit, MISSING), strict=True)))
     return pd.DataFrame(rows)
+
+
+def _row(data: ReportInput, name: str, places: str, directions: dict[str, Any]) -> dict[str, str]:
+    what, code, unit = definition(name)
+    told = direction(data, directions.get(name))
+    return dict(zip(COLUMNS, (name, places, what, code, unit, told), strict=True))
 
 
 def definition(name: str) -> tuple[str, str, str]:
@@ -66,7 +70,7 @@ def definition(name: str) -> tuple[str, str, str]:
     """
     kind = group_of(name)
     if kind == DEEP:
-        words = "A weighted sum of the network's 2,048 numbers; it has no definition outside this study."
+        words = "A weighted sum of the network's numbers; it has no definition outside this study."
         return words, MISSING, "1"
     if kind != RADIOMICS:
         return "A column of the table; see the study's own definition.", MISSING, MISSING
