@@ -346,10 +346,19 @@ def test_contrast_that_any_slice_names_is_told(series: Path, files: tuple[Path, 
         read_roi(series, files[1], label=20)
 
 
-@pytest.mark.parametrize("name", ["desktop.ini", "mask.nii.gz", "Export.LOG"])
+@pytest.mark.parametrize("name", ["desktop.ini", "Export.LOG"])
 def test_what_can_be_no_slice_is_passed_over(series: Path, files: tuple[Path, Path], wanted: Any, name: str) -> None:
     (series / name).write_bytes(files[1].read_bytes())
     assert_equal(inspect(read_roi(series, files[1], label=20)), wanted)
+
+
+def test_another_volume_beside_the_slices_is_told(series: Path, files: tuple[Path, Path], wanted: Any) -> None:
+    inside = series / "mask.nii.gz"
+    inside.write_bytes(files[1].read_bytes())
+    with pytest.warns(InputWarning, match="^W_DICOM_FOLDER series: holds 1 other volume beside the slices; they are "):
+        found = inspect(read_roi(series, inside, label=20))
+    assert len(found.pop("warnings")) == 1
+    assert_equal(found, {key: value for key, value in wanted.items() if key != "warnings"})
 
 
 def test_a_tilt_that_only_the_header_names_and_changing_kernels_are_told(series: Path) -> None:

@@ -134,7 +134,8 @@ def test_ledger_sets_the_ways_of_counting_side_by_side(predictions: pd.DataFrame
 def test_ledger_takes_the_paper_recipe_where_it_was_run(predictions: pd.DataFrame) -> None:
     both = pd.concat([predictions, predictions.assign(recipe="paper")])
     table = honesty.ledger(both, "sound", "none", "auto")
-    assert (table["recipe"] == "paper").sum() == 3
+    cohorts = table.loc[table["recipe"] == "paper", "cohort"].tolist()
+    assert cohorts == ["train_apparent", "train", "internal", "external"]
 
 
 def test_ledger_warns_where_choosing_flattered(predictions: pd.DataFrame) -> None:

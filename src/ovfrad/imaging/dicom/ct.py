@@ -22,11 +22,10 @@ from ovfrad.imaging.dicom.slices import CT_IMAGE, ENHANCED, Slice, check_pixels,
 from ovfrad.imaging.source import MAX_SIDE, Note, Source, check_axes, check_size, truncated
 from ovfrad.imaging.volume import Grid
 
-COMPANIONS = (
-    ".txt", ".xml", ".json", ".pdf", ".csv", ".md", ".html", ".jpg", ".png", ".ini", ".log",
-    ".nii", ".nii.gz", ".nrrd", ".mha",
-)  # fmt: skip
-"""Files beside a series that are passed over when they are no DICOM; any other file is refused, it may be a slice."""
+COMPANIONS = (".txt", ".xml", ".json", ".pdf", ".csv", ".md", ".html", ".jpg", ".png", ".ini", ".log")
+VOLUMES = (".nii", ".nii.gz", ".nrrd", ".mha")
+"""Files beside a series that are passed over when they are no DICOM, those of other volumes with a warning; any other
+file is refused, it may be a slice."""
 BESIDE = {"DOC", "KO", "PR", "REG", "RTDOSE", "RTPLAN", "RTSTRUCT", "SEG", "SR"}
 """Modalities of objects that archives put beside the slices of a CT: none of them can be a slice."""
 IMAGES = (CT_IMAGE, *ENHANCED)
@@ -101,7 +100,10 @@ def _of_folder(folder: Path) -> tuple[list[Slice], list[Note]]:
     others: Counter[str] = Counter()
     for parsed in facts(_files(folder), slices=True):
         if not parsed.values:
-            if parsed.path.name.lower().endswith(COMPANIONS):
+            name = parsed.path.name.lower()
+            if name.endswith(VOLUMES):
+                others["other volume"] += 1
+            if name.endswith((*COMPANIONS, *VOLUMES)):
                 continue
             raise InputError(
                 "E_DICOM_FILE", parsed.path, "cannot be read as DICOM",
