@@ -77,7 +77,7 @@ def _tuning(data: ReportInput, drawn: Drawn) -> list[Block]:
     look = data.network
     assert look is not None
     if not look.tuning:
-        return [text("No network was tuned: features come from the networks as they are (`tuned: false`).")]
+        return [text("No network was tuned: features come from the networks as they are (tuned: false).")]
     rest = "Shaded: the backbone rests. Solid: training loss; dashed: loss of watched patients; thick: all rows."
     blocks = [
         text(
