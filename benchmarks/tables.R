@@ -1,7 +1,8 @@
 # Public tables for benchmarks/tables.py: Rscript benchmarks/tables.R FOLDER
-# Needs the packages caret, mlbench, kernlab and multtest (Debian: r-cran-caret r-cran-mlbench r-cran-kernlab
-# r-bioc-multtest). Nothing of them is kept in this project.
-suppressMessages({library(caret); library(mlbench); library(kernlab); library(multtest)})
+# Needs the packages caret, mlbench, kernlab, multtest, ALL and bladderbatch (Debian: r-cran-caret r-cran-mlbench
+# r-cran-kernlab r-bioc-multtest r-bioc-all r-bioc-bladderbatch). Nothing of them is kept in this project.
+suppressMessages({library(caret); library(mlbench); library(kernlab); library(multtest); library(ALL)})
+suppressMessages(library(bladderbatch))
 folder <- commandArgs(trailingOnly = TRUE)[1]
 keep <- function(name, x, outcome) {
   x <- as.data.frame(x)
@@ -23,3 +24,16 @@ data(Vehicle); keep("vehicle", Vehicle[, -19], Vehicle$Class)
 data(Glass); keep("glass", Glass[, -10], Glass$Type)
 data(musk); keep("musk", musk[, -167], musk$Class)
 data(golub); keep("golub", t(golub[order(-apply(golub, 1, var))[1:1500], ]), golub.cl)
+
+# Expression arrays, the thousand most variable probes: no table above was chosen on them (decision 8).
+varied <- function(x) t(x[order(-apply(x, 1, var))[1:1000], ])
+data(ALL); leukaemia <- varied(exprs(ALL)); about <- pData(ALL); b_cell <- grepl("^B", about$BT)
+either <- function(values, levels) factor(values, levels)
+keep("all_bcr", leukaemia[b_cell, ], either(about$mol.biol[b_cell], c("BCR/ABL", "NEG")))
+keep("all_stage", leukaemia[b_cell, ], either(substr(about$BT[b_cell], 1, 2), c("B1", "B2", "B3")))
+keep("all_relapse", leukaemia, about$relapse)
+keep("all_mdr", leukaemia, about$mdr)
+keep("all_kinet", leukaemia, about$kinet)
+keep("all_age", leukaemia, about$age > median(about$age, na.rm = TRUE))
+data(bladderdata)
+keep("bladder", varied(exprs(bladderEset)), either(bladderEset$outcome, c("sTCC+CIS", "sTCC-CIS", "mTCC")))

@@ -17,6 +17,15 @@ def _name(where: str | Path) -> str:
     return where.name or str(where) if isinstance(where, Path) else where
 
 
+def one_line(text: str) -> str:
+    r"""The text in one line, what a terminal would act on spelled out: names of files are the user's.
+
+    >>> print(one_line("mask \x1b[2J.nii\n is empty"))
+    mask \x1b[2J.nii is empty
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+
+
 class InputError(Exception):
     """The user's input is refused: `code` `where`: `fault`; `remedy`.
 
@@ -37,7 +46,7 @@ class InputError(Exception):
         super().__init__(code, where, fault, remedy)
 
     def __str__(self) -> str:
-        return " ".join(f"{self.code} {self.where}: {self.fault}; {self.remedy}".split())
+        return one_line(f"{self.code} {self.where}: {self.fault}; {self.remedy}")
 
 
 class InputWarning(UserWarning):
@@ -46,8 +55,7 @@ class InputWarning(UserWarning):
 
 def warn(code: str, where: str | Path, fault: str, consequence: str) -> None:
     """Issue an `InputWarning` in one line; the command line prints it on stderr and the run folder keeps it."""
-    line = " ".join(f"{code} {_name(where)}: {fault}; {consequence}".split())
-    warnings.warn(line, InputWarning, stacklevel=3)
+    warnings.warn(one_line(f"{code} {_name(where)}: {fault}; {consequence}"), InputWarning, stacklevel=3)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ovfrad.errors import InputError, InputWarning
+from ovfrad.errors import InputError, InputWarning, one_line
 
 if TYPE_CHECKING:
     from ovfrad.workflow.folder import Progress
@@ -48,11 +48,11 @@ def guarded(app: typer.Typer, arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
         except OSError as error:
-            where = Path(error.filename).name if isinstance(error.filename, str) else "ovfrad"
+            where = one_line(Path(error.filename).name) if isinstance(error.filename, str) else "ovfrad"
             remedy = "free space, or choose another folder"
             return _say(REFUSED, f"E_WRITE {where}: {error.strerror or error}; {remedy}", debug)
         except Exception as error:
-            fault = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            fault = one_line(f"{type(error).__name__}: {error}")[:300]
             return _say(BUG, f"E_BUG ovfrad: {fault}; this is a fault of the program, --debug shows where", debug)
     return code if isinstance(code, int) else OK
 
@@ -65,7 +65,7 @@ def _print_anything() -> None:
 
 
 def _words(error: Any) -> str:
-    return " ".join(error.format_message().split()).rstrip(".")
+    return one_line(error.format_message()).rstrip(".")
 
 
 def _say(code: int, line: str, debug: bool) -> int:
