@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,47 +31,11 @@ from ovfrad.workflow.features import (
     same_of,
     without_shuffled,
 )
+from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.rows import arms_of, make_rows, procedure_of
 
 RECIPES = ("sound", "paper")
-
-
-@dataclass(frozen=True, eq=False)
-class FittedStudy:
-    """A study after `fit`, in memory for the steps that follow.
-
-    Attributes
-    ----------
-    studies : dict
-        Recipe -> Study.
-    features : StudyFeatures
-    outcomes : dict
-        (recipe, arm) -> `engine.Outcome`.
-    rows : dict
-        (recipe, cohort) -> Rows of all arms.
-    folder : RunFolder
-    run : dict
-        What run.json holds.
-    """
-
-    studies: dict[str, Study]
-    features: StudyFeatures
-    outcomes: dict[tuple[str, str], engine.Outcome]
-    rows: dict[tuple[str, str], Rows]
-    folder: RunFolder
-    run: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def study(self) -> Study:
-        """Study of the headline's recipe."""
-        return next(iter(self.studies.values()))
-
-    @property
-    def headline(self) -> tuple[str, str, str]:
-        """Recipe, arm and model the study stands for."""
-        settings = self.study.settings
-        return settings.recipe, settings.headline_arm, settings.models.headline.model
 
 
 def load_recipes(path: Path, recipe: str | None) -> dict[str, Study]:

@@ -18,7 +18,7 @@ from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.study import StudySettings
 from ovfrad.workflow.case import SHUFFLED
-from ovfrad.workflow.fit import FittedStudy
+from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress
 from ovfrad.workflow.rows import of_reader
 

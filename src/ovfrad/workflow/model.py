@@ -25,7 +25,7 @@ from ovfrad.phantom.render import render
 from ovfrad.selection import FusedFeatures
 from ovfrad.study.load import batch_column
 from ovfrad.workflow.features import backbone_of
-from ovfrad.workflow.fit import FittedStudy
+from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
 
 

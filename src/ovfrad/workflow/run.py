@@ -18,7 +18,8 @@ from ovfrad.workflow.attribution import INPUT, LAYER
 from ovfrad.workflow.evaluate import evaluate_run
 from ovfrad.workflow.explain import explain_run
 from ovfrad.workflow.features import extract_study, without_shuffled
-from ovfrad.workflow.fit import FittedStudy, check_weights, fit_study, load_recipes
+from ovfrad.workflow.fit import check_weights, fit_study, load_recipes
+from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
 from ovfrad.workflow.honesty import audit_study
 from ovfrad.workflow.model import save_bundle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,8 @@ from ovfrad.models.network import FittedNetwork, TunedArm
 from ovfrad.models.rows import Rows
 from ovfrad.study import Study, StudySettings
 from ovfrad.workflow import case as one
+from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import RunFolder
-
-if TYPE_CHECKING:
-    from ovfrad.workflow.fit import FittedStudy
 
 FEATURES = "network.parquet"
 """Features of the headline's tuned network in the run folder; those of training rows as the models were fitted to."""
