@@ -72,6 +72,15 @@ def test_the_papers_macro_intervals_are_means_of_class_limits(audited: pd.DataFr
     assert failures(audit_table([*rows, honest | {"low": "0.65", "high": "0.85"}]), "macro_limits") == ["macro"]
 
 
+def test_two_classes_share_their_interval_with_the_macro_auc() -> None:
+    rows = [
+        {"where": f"class {k}", "quantity": "auc", "value": "0.85", "low": "0.77", "high": "0.93", "group": "g"}
+        for k in (0, 1)
+    ]
+    macro = {"where": "macro", "quantity": "macro_auc", "value": "0.85", "low": "0.77", "high": "0.93", "group": "g"}
+    assert failures(audit_table([*rows, macro]), "macro_limits") == []
+
+
 def test_no_other_size_is_named_where_chance_would_fit_one() -> None:
     """Two proportions fit some size near any; eight do not."""
     few = [{"where": f"row {v}", "quantity": "proportion", "value": v, "n": "110"} for v in ("0.715", "0.647")]

@@ -29,7 +29,7 @@ def nested_aucs(folder: Path, seed: int, signal: float, recipe: str = "both") ->
     for name, study in studies.items():
         rows = make_rows(study.settings, features.cases, features.of(study.settings), "train")
         model = study.settings.models.headline.model
-        procedure = procedure_of(study, study.settings.headline_arm).only(model)
+        procedure = procedure_of(study, study.arms[0]).only(model)
         table = engine.nested(rows, procedure, baselines=False, jobs=os.cpu_count() or 1)
         own = per_fold_macro_auc(table[table["model"] == model])
         assert own.mean is not None

@@ -50,6 +50,8 @@ def _macro_limits(rows: pd.DataFrame) -> Iterator[Found]:
         own = rows[(rows["quantity"] == "auc") & (rows["group"] == row["group"])]
         if not row["low"] or not row["high"] or len(own) < 2 or (own[["low", "high"]] == "").any(axis=None):
             continue
+        if len(own.drop_duplicates(["low", "high"])) < 2:  # two classes have one AUC, which is the macro AUC as well
+            continue
         means = {name: [Printed(text) for text in own[name]] for name in ("low", "high")}
         same = all(
             Printed(row[name]).shows(sum(p.value for p in of) / len(of), max(p.half_unit for p in of))

@@ -125,7 +125,7 @@ def seen(name: str, rows: Rows, impute: bool = False) -> tuple[pd.DataFrame | No
         given = rows.clinical is not None and rows.clinical.shape[1] > 0
         frame, why = (rows.clinical if given else None), "no clinical columns are given"
     else:
-        frame, why = rows.X, ""
+        frame, why = rows.X[sorted(rows.X.columns)], ""  # a forest draws columns by position
     if frame is not None and name != "clinical" and not (impute and name != "center") and frame.isna().any(axis=None):
         gaps = frame.isna().sum()
         return None, f"column {gaps.idxmax()} has {int(gaps.max())} gaps"

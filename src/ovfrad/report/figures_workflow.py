@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ovfrad.report.harmonisation import corrected
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.parts import STEPS
 from ovfrad.report.style import GREY, INK, WIDTH, drawable, new_figure
@@ -61,7 +62,7 @@ def _radiomics(data: ReportInput, counts: Mapping[str, int]) -> list[Box]:
     head = ["CT and mask", "read in HU,", "1 mm voxels"] if data.source == "images" else ["Feature table"]
     made = ["Radiomics", f"{counts['radiomics']:,} features"]
     lane = [head, made] if data.source == "images" else [[*head, made[1]]]
-    if _setting(data, "harmonisation", "batch") != "none":
+    if corrected(data):
         lane.append(["ComBat", "batch effects", "taken out"])
     if "icc" in counts:
         lane.append(["ICC", f"≥ {limit:g}" if limit else "two outlines", f"{counts['icc']:,} left"])

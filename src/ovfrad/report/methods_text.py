@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ovfrad.report.blocks import Block, Section, absent, text
+from ovfrad.report.harmonisation import harmonisation_words
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.methods_model import (
     evaluation_words,
@@ -17,6 +18,7 @@ from ovfrad.report.methods_model import (
     models_words,
     software_words,
 )
+from ovfrad.report.methods_network import network_words
 from ovfrad.report.references import Cited
 from ovfrad.report.table_one import flow_numbers
 from ovfrad.report.words import class_name, cohort_name, plural
@@ -39,7 +41,7 @@ def methods(data: ReportInput) -> tuple[list[tuple[str, str]], list[str]]:
     made = [
         ("Patients and outcome", _patients(data, cite)),
         ("Images and radiomics", _images(data, cite)),
-        ("Deep features", _deep(data, cite)),
+        ("Deep features", network_words(data, cite)),
         ("Harmonisation and feature selection", _selection(data, cite)),
         ("Models", models_words(data, cite)),
         ("Evaluation", evaluation_words(data, cite)),
@@ -131,61 +133,30 @@ def _images(data: ReportInput, cite: Cited) -> str:
     )
 
 
-def _deep(data: ReportInput, cite: Cited) -> str:
-    deep, selection = data.settings["deep"], data.settings["selection"]
-    nets = {arm: w for arm, w in data.weights.items() if w.kind != "none"}
-    if data.source == "features" or not nets:
-        return "No network was used."
-    kinds = {"random": "seeded random weights, never trained", "file": "weights supplied by the authors"}
-    arms = "; ".join(
-        f"arm {arm}: {kinds[w.kind]} ({w.description}; SHA-256 {w.sha256[:12]})" for arm, w in nets.items()
-    )
-    return (
-        f"The {deep['plane']} slice of largest mask area, in a square box with a margin of "
-        f"{100 * deep['margin']:.0f}%, was "
-        f"windowed, resized to {deep['size']} × {deep['size']} and given to a frozen ResNet-50 {cite('he2016')} "
-        f"({arms}). The "
-        f"2,048 numbers of its average pooling were reduced by principal components of the training rows to "
-        f"{100 * selection['pca_variance']:g}% of their variance, at most {selection['pca_max']}."
-    )
+def _icc(data: ReportInput, cite: Cited) -> str:
+    """What filtered by reproducibility: two readers, one against perturbations of itself, or nothing."""
+    chosen, facts = data.settings["selection"], {} if data.chosen is None else data.chosen.facts
+    pairs = facts.get("icc_pairs", 0)
+    if not pairs:
+        return "No case was outlined twice, so that no feature was dropped for lack of reproducibility. "
+    perturbed = any(line.startswith("W_ONE_READER") for line in data.warnings)
+    what = "an outline and its seeded perturbation" if perturbed else "two outlines"
+    bound = "" if chosen["icc_bound"] == "estimate" else " at the lower 95% limit"
+    kept = f"Features with an ICC({chosen['icc_kind']}) of {what} of at least {chosen['icc_min']:g}{bound}"
+    return f"{kept} {cite('mcgraw1996')} were kept ({plural(pairs, 'case')}). "
 
 
-def _combat(harmonisation: Mapping[str, Any]) -> str:
-    """What of ComBat's options is in force, to stand behind its name."""
-    reference = harmonisation["reference"]
-    towards = {None: "the grand mean", "largest": "the largest batch"}.get(reference, f"batch {reference}")
-    how = [
-        *([] if harmonisation["parametric"] else ["non-parametric priors"]),
-        *([] if harmonisation["empirical_bayes"] else ["no empirical Bayes"]),
-        *(["location only"] if harmonisation["mean_only"] else []),
-        f"towards {towards}",
-    ]
-    return f" ({', '.join(how)})"
+def _spearman(chosen: Mapping[str, Any]) -> str:
+    order = "the one with most such partners first" if chosen["spearman_rule"] == "degree" else "in column order"
+    return f"Of pairs with |Spearman rho| above {chosen['spearman_max']:g} one was dropped, {order}."
 
 
 def _selection(data: ReportInput, cite: Cited) -> str:
-    harmonisation, chosen = data.settings["harmonisation"], data.settings["selection"]
+    chosen = data.settings["selection"]
     words = ["Everything learned was fitted to training patients only, and again inside every fold."]
-    if harmonisation["batch"] == "none":
-        words.append("Features were not harmonised.")
-    else:
-        batch = {"auto": "scanner (else centre)"}.get(harmonisation["batch"], harmonisation["batch"])
-        kept = f", keeping {' and '.join(harmonisation['covariates'])}" if harmonisation["covariates"] else ""
-        unseen = "left as they were" if harmonisation["unseen"] == "none" else "adapted from unlabelled cases"
-        words.append(
-            f"Radiomics were harmonised by ComBat {cite('johnson2007', 'fortin2018')}{_combat(harmonisation)} with the "
-            f"{batch} as batch{kept}; batches absent from training were {unseen}."
-        )
-    facts = {} if data.chosen is None else data.chosen.facts
-    pairs = f" ({facts['icc_pairs']} outlined twice)" if facts.get("icc_pairs") else ""
-    bound = "" if chosen["icc_bound"] == "estimate" else " at the lower 95% limit"
+    words.append(harmonisation_words(data, cite))
     words += ["Missing values took the median of the training rows."] if chosen["missing"] == "impute" else []
-    words.append(
-        f"Features with an ICC({chosen['icc_kind']}) of two outlines of at least {chosen['icc_min']:g}{bound} "
-        f"{cite('mcgraw1996')} were kept{pairs}. Of pairs with |Spearman rho| above "
-        f"{chosen['spearman_max']:g} one was dropped, "
-        + ("the one with most such partners first." if chosen["spearman_rule"] == "degree" else "in column order.")
-    )
+    words.append(_icc(data, cite) + _spearman(chosen))
     rule = "the one-standard-error rule" if chosen["lasso_rule"] == "1se" else "the minimum"
     loss = _LOSS["ovr" if chosen["lasso_kind"] == "codes" and not data.ordered else chosen["lasso_kind"]]
     words.append(

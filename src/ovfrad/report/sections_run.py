@@ -69,7 +69,8 @@ def differences(data: ReportInput) -> Section:
 
 def run_facts(data: ReportInput) -> Section:
     """Software, hashes, warnings, settings, and what this version does not do."""
-    facts = [{"Fact": key, "Value": value} for key, value in flat(data.run)]
+    told = {key: value for key, value in data.run.items() if key != "harmonisation"}  # in the section of the selection
+    facts = [{"Fact": key, "Value": value} for key, value in flat(told)]
     blocks = [
         table(
             pd.DataFrame(facts), "run_facts", "Software, hashes and times.", otherwise="No facts of the run were kept."

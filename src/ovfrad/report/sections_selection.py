@@ -7,6 +7,7 @@ import pandas as pd
 from ovfrad.report.blocks import Block, Drawn, Section, absent, figure, heading, table, text, why_absent
 from ovfrad.report.figures_selection import MOST
 from ovfrad.report.glossary import glossary
+from ovfrad.report.harmonisation import harmonisation_words
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.parts import Chosen, SelectionTrace
 from ovfrad.report.style import slug
@@ -26,6 +27,8 @@ def selection(data: ReportInput, drawn: Drawn) -> Section:
             "of it was learned again from that fold's training rows."
         )
     ]
+    if "harmonisation" in data.settings:
+        blocks.append(text(harmonisation_words(data)))
     if data.chosen is not None:
         blocks += [heading("Filters, the same for every arm"), *_reproducibility(data, data.chosen, drawn)]
         blocks += _redundancy(data.chosen, drawn)

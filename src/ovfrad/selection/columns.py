@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ovfrad.errors import InputError
+from ovfrad.study.table import DEEP_COLUMN
 
-_DEEP = re.compile(r"deep_(?P<arm>.+)_\d{4,}")
 _ROUNDING = 1e-12  # a range below this share of the largest value is rounding left by an earlier step
 _FAMILIES = (
     ("wavelet", re.compile(r"(^|_)wavelet")),
@@ -40,7 +40,7 @@ def families(columns: Iterable[str]) -> list[str]:
 
 
 def _family(name: str) -> str:
-    if _DEEP.fullmatch(name) or re.fullmatch(r"pc_\d+", name):
+    if DEEP_COLUMN.fullmatch(name) or re.fullmatch(r"pc_\d+", name):
         return "deep"
     lower = name.lower()
     return next((family for family, pattern in _FAMILIES if pattern.search(lower)), "other")
@@ -52,7 +52,7 @@ def deep_columns(columns: Iterable[str], arm: str | None = None) -> list[str]:
     >>> deep_columns(["original_shape_Sphericity", "deep_random_0000", "deep_imagenet_0000"], "random")
     ['deep_random_0000']
     """
-    found = [(name, _DEEP.fullmatch(str(name))) for name in columns]
+    found = [(name, DEEP_COLUMN.fullmatch(str(name))) for name in columns]
     return [name for name, match in found if match and arm in (None, match["arm"])]
 
 

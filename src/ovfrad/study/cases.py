@@ -29,8 +29,10 @@ def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
     images = settings.features is None
     table = read_text_table(path)
     required = ("patient_id", "vertebra", "ct", "mask") if images else ("patient_id",)
-    check_columns(table, path, required, (*settings.further_columns, *settings.outcome_columns))
-    cases = _indexed(typed(table, path), path, settings)
+    check_columns(
+        table, path, required, (*settings.further_columns, *settings.outcome_columns, *settings.clinical.columns)
+    )
+    cases = _indexed(typed(table, path, settings.clinical.columns), path, settings)
     if images:
         cases = _with_files(cases, path, settings.allow_absolute_paths)
         cases = _with_labels(cases, path)
@@ -45,7 +47,7 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     """
     table = read_text_table(path)
     check_columns(table, path, ("patient_id",), settings.further_columns, features=True)
-    aside = {*COLUMNS, *settings.further_columns, *settings.outcome_columns}
+    aside = {*COLUMNS, *settings.further_columns, *settings.outcome_columns, *settings.clinical.columns}
     others = [c for c in table.columns if c not in aside and not str(c).startswith(_BYSTANDERS)]
     wanted = list(settings.feature_columns or others)
     absent = [name for name in wanted if name not in table.columns]
@@ -59,7 +61,7 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     numbers = {name: _feature(table[name], path, impute) for name in wanted}
     _tell_gaps(numbers, len(table), path)
     known = [c for c in table.columns if c in aside]
-    cases = _indexed(typed(table[known], path), path, settings)
+    cases = _indexed(typed(table[known], path, settings.clinical.columns), path, settings)
     features = pd.DataFrame(numbers).set_axis(cases.index)
     return cases, features
 

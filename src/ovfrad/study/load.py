@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,8 @@ from ovfrad.errors import InputError, heard, warn
 from ovfrad.study import file
 from ovfrad.study.cases import outcome, read_cases, read_features, survival
 from ovfrad.study.cohorts import COHORTS, assign
-from ovfrad.study.settings import StudySettings
+from ovfrad.study.settings import BATCHES, Clinical, StudySettings
+from ovfrad.study.table import as_number, deep_arms
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,16 @@ class Study:
         """Column whose values are ComBat's batches."""
         return batch_column(self.settings, self.cases)
 
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Arms, the headline's first: those of `deep:`, or those whose columns a feature table has, else `table`."""
+        if self.features is None:
+            names = list(self.settings.deep.arms)
+        else:
+            names = deep_arms(self.features.columns) or ["table"]
+        first = self.settings.models.headline.arm or names[0]
+        return first, *(name for name in names if name != first)
+
 
 def clinical_columns(settings: StudySettings, cases: pd.DataFrame) -> list[str]:
     """Columns of `clinical:` that the cases have."""
@@ -80,7 +92,7 @@ def clinical_columns(settings: StudySettings, cases: pd.DataFrame) -> list[str]:
 def batch_column(settings: StudySettings, cases: pd.DataFrame) -> str | None:
     """Column whose values are ComBat's batches, by `harmonisation.batch`; None where it has gaps or is absent."""
     wanted = settings.harmonisation.batch
-    candidates = ("scanner", "center") if wanted == "auto" else (wanted,)
+    candidates = BATCHES if wanted == "auto" else (wanted,)
     return next((c for c in candidates if c in cases and cases[c].notna().all()), None)
 
 
@@ -111,14 +123,18 @@ def _load(path: Path, recipe: str | None, labels: bool) -> Study:
     if not labels:
         return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, (), case_list, at)
     values = outcome(cases, table, settings)
-    cases["cohort"] = assign(cases, values, settings.cohorts, settings.seed, table)
     classes = _classes(values, settings, table)
-    cases["y"] = [classes.index(value) for value in values]
+    settings = _in_order(classes, settings, table)
+    codes = values.map({name: code for code, name in enumerate(classes)})
+    cases["cohort"] = assign(cases, codes, settings.cohorts, settings.seed, table)
+    cases["y"] = codes.astype(int)
     cases = cases.assign(**survival(cases, table, settings))
     _check_training(cases, classes, table)
-    _check_clinical(cases, settings, table)
+    _check_clinical(cases, [*cases.columns, *([] if features is None else features.columns)], settings, table)
+    _check_batch(cases, settings, table)
     if features is not None:
         features = features.loc[cases.index]
+        _check_arm(features, settings, table)
     return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, classes, case_list, at)
 
 
@@ -190,10 +206,8 @@ def _hash_without_outcome(cases: pd.DataFrame, columns: tuple[str, ...]) -> str:
 
 
 def _classes(values: pd.Series, settings: StudySettings, table: Path) -> tuple[str, ...]:
-    """Class values in order: named in the study file, those of ASTLOF, or sorted as found."""
-    found = sorted(
-        values.unique(), key=lambda v: (not v.lstrip("-").isdigit(), int(v) if v.lstrip("-").isdigit() else v)
-    )
+    """Class values in order: named in the study file, those of ASTLOF, or sorted as found, numbers by their size."""
+    found = sorted(values.unique(), key=_by_size)
     named = settings.outcome.classes
     if named is None and settings.outcome.column == "astlof_class":
         named = ("0", "1", "2")
@@ -207,6 +221,25 @@ def _classes(values: pd.Series, settings: StudySettings, table: Path) -> tuple[s
             "E_CLASS_ONE", table, f"{settings.outcome.column} has one class only", "two or more are needed"
         )
     return classes
+
+
+def _by_size(value: str) -> tuple[bool, float, str]:
+    number = as_number(value)
+    return number is None, number or 0.0, value
+
+
+def _in_order(classes: tuple[str, ...], settings: StudySettings, table: Path) -> StudySettings:
+    """Settings in which classes have an order only where it is known: named, of numbers, or of two."""
+    told = settings.outcome
+    known = told.classes is not None or len(classes) == 2 or all(as_number(name) is not None for name in classes)
+    if known or not told.ordered:
+        return settings
+    shown, remedy = ", ".join(classes), f"name outcome.classes from the lowest, as [{', '.join(classes)}] if that is it"
+    if "ordered" in told.model_fields_set:
+        fault = f"the order of {shown} is not known, and outcome.ordered is true"
+        raise InputError("E_CLASS_ORDER", table, fault, remedy)
+    warn("W_CLASS_ORDER", table, f"the classes {shown} are taken as without an order", f"if they have one, {remedy}")
+    return settings.model_copy(update={"outcome": told.model_copy(update={"ordered": False})})
 
 
 def _check_training(cases: pd.DataFrame, classes: tuple[str, ...], table: Path) -> None:
@@ -224,7 +257,37 @@ def _check_training(cases: pd.DataFrame, classes: tuple[str, ...], table: Path) 
             warn("W_CLASS_COHORT", table, fault, "its AUC and the macro AUC cannot be given there")
 
 
-def _check_clinical(cases: pd.DataFrame, settings: StudySettings, table: Path) -> None:
+def _check_batch(cases: pd.DataFrame, settings: StudySettings, table: Path) -> None:
+    """Refuse a named batch column with gaps; say where one that `auto` would take has some."""
+    wanted = settings.harmonisation.batch
+    for name in BATCHES if wanted == "auto" else (wanted,) if wanted in BATCHES else ():
+        gaps = int(cases[name].isna().sum())
+        found = f"{name} is empty in {gaps} of {len(cases)} cases"
+        if gaps and wanted == name:
+            remedy = f"fill column {name}, or set harmonisation.batch to auto or none"
+            raise InputError("E_BATCH_MISSING", table, found, remedy)
+        if 0 < gaps < len(cases):
+            taken = batch_column(settings, cases)
+            warn("W_BATCH_GAPS", table, found, f"ComBat takes {taken} for it" if taken else "ComBat corrects nothing")
+        if not gaps:
+            return
+
+
+def _check_arm(features: pd.DataFrame, settings: StudySettings, table: Path) -> None:
+    """Refuse a headline arm that a feature table has no columns of."""
+    arm, known = settings.models.headline.arm, deep_arms(features.columns) or ["table"]
+    if arm is not None and arm not in known:
+        fault = f"headline arm {arm!r} has no column deep_{arm}_0000"
+        raise InputError("E_SETTING_VALUE", table, fault, f"the arms of this table: {', '.join(known)}")
+
+
+def _check_clinical(cases: pd.DataFrame, there: list[str], settings: StudySettings, table: Path) -> None:
+    usual = Clinical().columns
+    absent = [name for name in settings.clinical.columns if name not in cases and name not in usual]
+    if absent:
+        near = get_close_matches(absent[0], there, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else "correct clinical.columns, or add the column"
+        raise InputError("E_COLUMN_MISSING", table, f"clinical column {absent[0]!r} is absent", remedy)
     for name in clinical_columns(settings, cases):
         gaps = int(cases[name].isna().sum())
         if gaps and settings.clinical.missing == "refuse":

@@ -156,6 +156,10 @@ class Deep(Section):
     tune: Tune = Field(default_factory=Tune, description="fine-tuning of the arms that ask for it")
 
 
+BATCHES = ("scanner", "center")
+"""Columns that `harmonisation.batch: auto` looks for, the first that is there."""
+
+
 class Harmonisation(Section):
     """`harmonisation:` ComBat (E1)."""
 
@@ -309,6 +313,17 @@ class StudySettings(Section):
             raise ValueError(f"selection.lasso_kind {kind} needs an order, and outcome.ordered is false: use ovr")
         return self
 
+    @model_validator(mode="after")
+    def _combat_without_the_label(self) -> StudySettings:
+        column, batch = self.outcome.column, self.harmonisation.batch
+        if column in self.harmonisation.covariates:
+            raise ValueError(
+                f"harmonisation.covariates: {column} is the outcome, which ComBat must not know: remove it"
+            )
+        if column == batch or (batch == "auto" and column in BATCHES):
+            raise ValueError(f"{column} is the outcome and would be ComBat's batch: set harmonisation.batch: none")
+        return self
+
     @property
     def outcome_columns(self) -> tuple[str, ...]:
         """Columns that hold the outcome: the class, and for a LASSO of kind cox perhaps time and event."""
@@ -319,10 +334,3 @@ class StudySettings(Section):
     def crop_mm(self) -> float:
         """Tissue kept round the mask's box when a CT is read, mm."""
         return max(self.imaging.margin_mm, self.radiomics.reach_mm)
-
-    @property
-    def headline_arm(self) -> str:
-        """Arm of the headline model: the one named, else the first; a feature table has the one arm `table`."""
-        if self.features is not None:
-            return "table"
-        return self.models.headline.arm or next(iter(self.deep.arms))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
+import re
 from collections import Counter
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -23,6 +26,8 @@ COLUMNS = {
     "location": "text", "fracture_stage": "text", "treatment": "text", "exclusion": "text",
 }  # fmt: skip
 
+#: Column of a feature of an arm's network.
+DEEP_COLUMN = re.compile(r"deep_(?P<arm>.+)_\d{4,}")
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
 _RANGES = {"age": (0, 120), "t_score": (-10, 10), "points": (0, 2), "score": (0, 8)}
 _WHOLE = frozenset({"points", "score"})
@@ -102,11 +107,40 @@ def check_columns(
         )
 
 
-def typed(table: pd.DataFrame, where: Path) -> pd.DataFrame:
-    """Known columns in their types: numbers as float64 (missing NaN), dates as datetime64, text as str or None."""
+def deep_arms(columns: Iterable[str]) -> list[str]:
+    """Arms whose networks' features are among the columns, in the order they come.
+
+    >>> deep_arms(["original_shape_Sphericity", "deep_random_0000", "deep_random_0001"])
+    ['random']
+    """
+    found = (DEEP_COLUMN.fullmatch(str(name)) for name in columns)
+    return list(dict.fromkeys(match["arm"] for match in found if match))
+
+
+def as_number(text: str) -> float | None:
+    """The finite number that a text is, or None.
+
+    >>> as_number("-1.5"), as_number("\u00b2"), as_number("mild")
+    (-1.5, None, None)
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def typed(table: pd.DataFrame, where: Path, measured: Collection[str] = ()) -> pd.DataFrame:
+    """Known columns in their types: numbers as float64 (missing NaN), dates as datetime64, text as str or None.
+
+    Columns in `measured` of which nothing else is known are numbers where every cell is one, else text.
+    """
     out = table.copy()
     for name in table.columns:
         kind = COLUMNS.get(str(name), "text")
+        if str(name) not in COLUMNS and name in measured:
+            numbers = table[name].map(as_number, na_action="ignore").astype(float)
+            out[name] = table[name] if (numbers.isna() & table[name].notna()).any() else numbers
         if kind != "text":
             out[name] = [_value(text, kind, f"{where.name}:{row}", str(name)) for row, text in table[name].items()]
         if kind in _RANGES:

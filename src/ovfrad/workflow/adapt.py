@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,26 +15,53 @@ from ovfrad.models.fitted import Fitted
 from ovfrad.models.rows import Rows, ordered_table
 
 
-def adapted(outcome: Outcome, cohorts: dict[str, Rows]) -> Outcome:
-    """The outcome with every cohort predicted again after its unseen scanners were harmonised.
+def adapted(outcome: Outcome, cohorts: dict[str, Rows]) -> tuple[Outcome, dict[str, list[str]]]:
+    """The outcome with every cohort predicted again after its unseen scanners were harmonised, and their names.
 
     A scanner with too few cases stays as it is, and a warning says so. Outcomes are not used.
     """
     combat = outcome.fitted.chain.combat_
     if combat is None or combat.n_batches_ < 2:
-        return outcome
-    tables = []
+        return outcome, {}
+    tables, learned = [], dict[str, list[str]]()
     for cohort, rows in cohorts.items():
         fitted = _adapt(outcome.fitted, rows, cohort)
         if fitted is outcome.fitted:
             continue
         tables.append(fitted.table(rows, cohort))
+        known = fitted.chain.combat_
+        learned[cohort] = [name for name in combat.not_seen(rows.batch) if known and name in known.batches_]
     if not tables:
-        return outcome
+        return outcome, {}
     again = pd.concat(tables)
     kept = outcome.predictions
     replaced = kept["cohort"].isin(again["cohort"].unique()) & ~kept["model"].isin(BASELINES)
-    return replace(outcome, predictions=ordered_table([kept[~replaced], again]))
+    return replace(outcome, predictions=ordered_table([kept[~replaced], again])), learned
+
+
+def harmonised(
+    outcome: Outcome, rows: dict[str, Rows], learned: dict[str, list[str]], column: str | None
+) -> dict[str, Any]:
+    """What ComBat did, for the report.
+
+    Returns
+    -------
+    dict
+        `column`; `reference`; `batches` with their training rows; `adapted` and `not_harmonised`, the rows of each
+        batch that training did not have, by cohort.
+    """
+    combat = outcome.fitted.chain.combat_
+    if combat is None or column is None:
+        return {"column": None, "reference": None, "batches": {}, "adapted": {}, "not_harmonised": {}}
+    found: dict[str, dict[str, dict[str, int]]] = {"adapted": {}, "not_harmonised": {}}
+    for cohort, part in rows.items():
+        if part.batch is None or combat.n_batches_ < 2:
+            continue
+        for name in combat.not_seen(part.batch):
+            kind = "adapted" if name in learned.get(cohort, []) else "not_harmonised"
+            found[kind].setdefault(cohort, {})[name] = int((part.batch == name).sum())
+    sizes = dict(zip(map(str, combat.batches_), map(int, combat.batch_sizes_), strict=True))
+    return {"column": column, "reference": combat.reference_, "batches": sizes, **found}
 
 
 def _adapt(fitted: Fitted, rows: Rows, cohort: str) -> Fitted:

@@ -31,7 +31,7 @@ def check_study(path: Path, recipe: str | None, progress: Progress) -> tuple[lis
     lines = [_counts(study, bad), *lines]
     lines += _cost(study, 2 if recipe == "both" else 1, bad)
     headline = study.settings
-    model = f"{headline.models.headline.model}, arm {headline.headline_arm}, recipe {headline.recipe}"
+    model = f"{headline.models.headline.model}, arm {study.arms[0]}, recipe {headline.recipe}"
     lines.append(f"headline model: {model}; study sha256 {study.sha256[:16]}")
     return lines, len(bad)
 

@@ -78,5 +78,5 @@ def _fixed(study: Study) -> dict[str, Any]:
         "study_sha256": study.sha256,
         "case_list_sha256": study.case_list_sha256,
         "at": study.case_list_at,
-        "headline": {"recipe": settings.recipe, "arm": settings.headline_arm, "model": settings.models.headline.model},
+        "headline": {"recipe": settings.recipe, "arm": study.arms[0], "model": settings.models.headline.model},
     }

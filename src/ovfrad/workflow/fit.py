@@ -18,8 +18,9 @@ from ovfrad.study import Study
 from ovfrad.study import load as load_study
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
+from ovfrad.study.load import batch_column
 from ovfrad.workflow import tuned
-from ovfrad.workflow.adapt import adapted
+from ovfrad.workflow.adapt import adapted, harmonised
 from ovfrad.workflow.case import PERTURBED
 from ovfrad.workflow.facts import earlier, facts, prespecification
 from ovfrad.workflow.features import (
@@ -33,7 +34,7 @@ from ovfrad.workflow.features import (
 )
 from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
-from ovfrad.workflow.rows import arms_of, make_rows, procedure_of
+from ovfrad.workflow.rows import make_rows, procedure_of
 
 RECIPES = ("sound", "paper")
 
@@ -92,7 +93,7 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
             for cohort in COHORTS
             if (features.cases["cohort"] == cohort).any()
         }
-        outcomes = _fit_arms(studies, rows, features, folder, progress, jobs)
+        outcomes, combat = _fit_arms(studies, rows, features, folder, progress, jobs)
     told = list(dict.fromkeys([*in_short(features.warnings), *(str(w.message) for w in caught)]))
     for line in told:
         warnings.warn(line, InputWarning, stacklevel=2)
@@ -101,6 +102,7 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
         "weights": features.weights,
         "warnings": told,
         "case_warnings": features.warnings,
+        "harmonisation": combat,
         "fit_seconds": round(time.monotonic() - started, 1),
     }
     fitted = FittedStudy(studies, features, outcomes, rows, folder, run)
@@ -124,11 +126,12 @@ def _fit_arms(
     folder: RunFolder,
     progress: Progress,
     jobs: int,
-) -> dict[tuple[str, str], engine.Outcome]:
-    outcomes = {}
+) -> tuple[dict[tuple[str, str], engine.Outcome], dict[str, Any]]:
+    """Outcomes by recipe and arm, and what ComBat did in the headline's."""
+    outcomes, told = {}, dict[str, Any]()
     for recipe, study in studies.items():
         cohorts = {cohort: part for (of, cohort), part in rows.items() if of == recipe and cohort != "train"}
-        for arm in arms_of(study):
+        for arm in study.arms:
             progress(f"fit {recipe} / {arm}", 0, study.settings.models.outer_folds + 1)
             outcome = engine.run(
                 rows[recipe, "train"],
@@ -139,15 +142,18 @@ def _fit_arms(
                 store=folder.cache / "folds",
             )
             adapt = study.settings.harmonisation.unseen == "adapt"
-            outcomes[recipe, arm] = adapted(outcome, cohorts) if adapt else outcome
+            outcomes[recipe, arm], learned = adapted(outcome, cohorts) if adapt else (outcome, {})
+            if not told:
+                parts = {cohort: part for (of, cohort), part in rows.items() if of == recipe}
+                told = harmonised(outcome, parts, learned, batch_column(study.settings, features.cases))
     _check_headline(next(iter(studies.values())), outcomes)
-    return outcomes
+    return outcomes, told
 
 
 def _check_headline(study: Study, outcomes: dict[tuple[str, str], engine.Outcome]) -> None:
     """The best of nine cannot be chosen without inner folds."""
     settings = study.settings
-    fitted = outcomes[settings.recipe, settings.headline_arm].fitted
+    fitted = outcomes[settings.recipe, study.arms[0]].fitted
     if settings.models.headline.model == BEST and fitted.best_of_nine is None:
         fault = "the training cohort is too small for inner folds, on which the best of nine would be chosen"
         raise InputError("E_FOLDS", study.table, fault, "name a classifier in models.headline.model")

@@ -46,4 +46,4 @@ class FittedStudy:
     def headline(self) -> tuple[str, str, str]:
         """Recipe, arm and model the study stands for."""
         settings = self.study.settings
-        return settings.recipe, settings.headline_arm, settings.models.headline.model
+        return settings.recipe, self.study.arms[0], settings.models.headline.model

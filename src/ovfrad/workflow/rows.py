@@ -15,7 +15,7 @@ from ovfrad.workflow.case import PERTURBED
 
 
 def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame, cohort: str) -> Rows:
-    """Rows of one cohort.
+    """Rows of one cohort, sorted by patient and vertebra.
 
     Parameters
     ----------
@@ -26,7 +26,9 @@ def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame,
         Features, index (patient_id, vertebra, reader).
     cohort : str
     """
-    part = cases[cases["cohort"] == cohort]
+    part = cases[
+        cases["cohort"] == cohort
+    ].sort_index()  # forests draw rows by position: the table's order must not tell
     X, second = of_reader(table, "1").loc[part.index], of_reader(table, "2")
     second = second if len(second) else of_reader(table, PERTURBED)
     second = second.loc[second.index.isin(part.index)]
@@ -99,11 +101,3 @@ def procedure_of(study: Study, arm: str, network: TunedArm | None = None) -> Pro
         random_state=settings.seed,
         network=network,
     )
-
-
-def arms_of(study: Study) -> list[str]:
-    """Arms of a study, the headline's first."""
-    first = study.settings.headline_arm
-    if study.features is not None:
-        return [first]
-    return [first, *(name for name in study.settings.deep.arms if name != first)]

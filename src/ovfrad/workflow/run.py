@@ -103,13 +103,20 @@ def run_study(path: Path, out: Path | None, recipe: str | None, progress: Progre
 def _run_all(studies: dict[str, Any], folder: RunFolder, progress: Progress) -> RunOutcome:
     started = time.monotonic()
     fitted = fit_study(studies, folder, progress)
-    audit = audit_study(fitted, progress, spent=time.monotonic() - started)
-    save_bundle(fitted, progress, audit["status"])
-    evaluate_run(folder, progress)
+    audit_study(fitted, progress, spent=time.monotonic() - started)
+    outcome = _judged(fitted, progress)
     explain_run(folder, None, progress)
     _note_seconds(folder, time.monotonic() - started)
     report_run(folder, progress)
-    return RunOutcome(folder, len(fitted.features.quarantine), audit["status"], audit["rows"])
+    return outcome
+
+
+def _judged(fitted: FittedStudy, progress: Progress) -> RunOutcome:
+    """Evaluation, which adds the arithmetic of its own numbers to the checks; then the bundle, which bears them."""
+    evaluate_run(fitted.folder, progress)
+    audit = fitted.folder.read_json("results.json")["audit"]
+    save_bundle(fitted, progress, audit["status"])
+    return RunOutcome(fitted.folder, len(fitted.features.quarantine), audit["status"], audit["rows"])
 
 
 def _note_seconds(folder: RunFolder, seconds: float) -> None:
@@ -124,10 +131,8 @@ def audit_only(path: Path, out: Path | None, permutations: int, progress: Progre
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
     with _at_work(folder):
         fitted: FittedStudy = fit_study(studies, folder, progress)
-        audit = audit_study(fitted, progress, permutations=permutations)
-        save_bundle(fitted, progress, audit["status"])
-        evaluate_run(folder, progress)
-    return RunOutcome(folder, len(fitted.features.quarantine), audit["status"], audit["rows"])
+        audit_study(fitted, progress, permutations=permutations)
+        return _judged(fitted, progress)
 
 
 def evaluate_only(path: Path, progress: Progress) -> Path:

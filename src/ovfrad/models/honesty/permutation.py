@@ -22,7 +22,8 @@ from ovfrad.models.scoring import fold_aucs
 MOST, LEAST = 20, 2
 """Permutations of an audit sized by time: not more, not fewer."""
 ENOUGH = 8
-"""From so many permutations on, the standard error is that of their means; before, that of all their folds."""
+"""From so many permutations on, the standard error is that of their means; before, at least that of chance alone, since
+the folds of a permutation share their training rows and tell less than as many permutations."""
 
 
 def permute_by_patient(codes: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -118,11 +119,13 @@ def permutation_audit(
             total = min(MOST, max(len(done), affordable, LEAST))
         if progress:
             progress("label permutations", len(done), total)
-    return judge_permutations(done, model)
+    return judge_permutations(done, model, rows.codes)
 
 
-def judge_permutations(aucs: list[np.ndarray], model: str) -> Check:
+def judge_permutations(aucs: list[np.ndarray], model: str, codes: np.ndarray | None = None) -> Check:
     """Verdict on per-fold macro AUCs under permuted labels, one array per permutation.
+
+    `codes`, the labels, give the spread of one permutation by chance where permutations are too few to show it.
 
     >>> judge_permutations([np.array([0.66, 0.70]), np.array([0.68, 0.64])], "auto").status
     'FAIL'
@@ -131,11 +134,30 @@ def judge_permutations(aucs: list[np.ndarray], model: str) -> Check:
     means = np.array([values.mean() for values in aucs if len(values)])
     if not len(folds):
         return Check("permutation", "WARN", None, None, "No fold has two classes, so permuted labels tell nothing.")
-    spread = means if len(means) >= ENOUGH else folds
-    se = float(spread.std(ddof=1) / np.sqrt(len(spread))) if len(spread) > 1 else 0.0
-    mean, limit = float(means.mean()), CHANCE + max(3 * se, MARGIN)
+    mean, limit = float(means.mean()), CHANCE + max(3 * _standard_error(means, folds, codes), MARGIN)
     found = f"macro AUC {mean:.3f} within folds over {len(aucs)} permutations of the labels (limit {limit:.3f})"
     if mean <= limit:
         return Check("permutation", "PASS", mean, limit, f"Without signal {model} reads {found}: it finds nothing.")
     text = f"Without signal {model} still reads {found}: the procedure leaks, no number of this run can be trusted."
     return Check("permutation", "FAIL", mean, limit, text)
+
+
+def _standard_error(means: np.ndarray, folds: np.ndarray, codes: np.ndarray | None) -> float:
+    """Standard error of the mean over permutations."""
+    if len(means) >= ENOUGH:
+        return float(means.std(ddof=1) / np.sqrt(len(means)))
+    by_folds = float(folds.std(ddof=1) / np.sqrt(len(folds))) if len(folds) > 1 else 0.0
+    return by_folds if codes is None else max(by_folds, chance_spread(codes) / float(np.sqrt(len(means))))
+
+
+def chance_spread(codes: np.ndarray) -> float:
+    """Standard deviation of a macro AUC without signal, as if its classes went together (a bound).
+
+    That of one class is Mann and Whitney's: (n + 1) / (12 m (n - m)) for m of n rows.
+
+    >>> round(chance_spread(np.repeat([0, 1], 30)), 3)
+    0.075
+    """
+    n, counts = len(codes), np.bincount(codes)
+    inside = counts[(counts > 0) & (counts < n)]
+    return float(np.sqrt((n + 1) / (12 * inside * (n - inside))).mean()) if len(inside) else 0.0
