@@ -1,0 +1,143 @@
+"""Tables as spreadsheets and people write them: what is set aside with a word, and what is refused in one line."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ovfrad.errors import InputError, InputWarning
+from ovfrad.study import Study, load
+
+GRADE = "outcome: {column: grade}\n"
+
+
+def table(n: int = 30, **columns: object) -> pd.DataFrame:
+    """`n` patients, classes 0, 1, 2 in turn, two features, all in training."""
+    names = [f"P{k:03d}" for k in range(n)]
+    first = {"patient_id": names, "grade": np.arange(n) % 3, "cohort": "train"}
+    return pd.DataFrame(first | {"f0": np.arange(n) / 7, "f1": np.arange(n)[::-1] * 1.5} | columns)
+
+
+def write(folder: Path, rows: pd.DataFrame, settings: str = GRADE) -> Path:
+    """A feature-table study of `rows` in `folder`."""
+    rows.to_csv(folder / "table.csv", index=False)
+    (folder / "study.yaml").write_text(f"features: table.csv\n{settings}", encoding="utf-8")
+    return folder / "study.yaml"
+
+
+def refusal(path: Path) -> str:
+    """The one line with which a study is refused."""
+    with warnings.catch_warnings(), pytest.raises(InputError) as caught:
+        warnings.simplefilter("ignore", InputWarning)
+        load(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def names(study: Study) -> list[str]:
+    """Names of a study's features."""
+    assert study.features is not None
+    return list(study.features.columns)
+
+
+def separators(folder: Path, header: str, cells: str, before: bool = False) -> Path:
+    """A study whose lines carry more cells: before or behind the others, `{k}` is the number of the row."""
+    path = write(folder, table())
+    head, *lines = (folder / "table.csv").read_text().splitlines()
+    texts = [(header, head), *((cells.format(k=k), line) for k, line in enumerate(lines))]
+    (folder / "table.csv").write_text("\n".join("".join(t if before else t[::-1]) for t in texts))
+    return path
+
+
+def test_separators_behind_the_last_column_are_no_columns(tmp_path: Path) -> None:
+    assert names(load(separators(tmp_path, ",,", ",,"))) == ["f0", "f1"]
+
+
+def test_cells_without_a_header_are_refused(tmp_path: Path) -> None:
+    assert refusal(separators(tmp_path, ",,", ",,7")) == (
+        "E_COLUMN_NAME table.csv:2: column 7 has no name in the header, and 30 cells (first: '7'); name the column, or "
+        "remove it"
+    )
+
+
+@pytest.mark.parametrize("header", ["", "Unnamed: 0"])
+def test_numbers_of_rows_are_set_aside(tmp_path: Path, header: str) -> None:
+    path = separators(tmp_path, f"{header},", "{k},", before=True)
+    with pytest.warns(InputWarning, match=r"W_COLUMN_NAME table.csv: the first column has no name and holds 0, 1, 2"):
+        assert names(load(path)) == ["f0", "f1"]
+
+
+def test_only_the_bookkeeping_of_pyradiomics_is_set_aside(tmp_path: Path) -> None:
+    more = {"Image": "a.nrrd", "Label": "1", "diagnostics_Versions": "v3", "ImageEntropy": range(30), "LabelX": 1.0}
+    assert names(load(write(tmp_path, table(**more)))) == ["f0", "f1", "ImageEntropy", "LabelX"]
+
+
+@pytest.mark.parametrize("number", [0, -3])
+def test_at_least_one_permutation(tmp_path: Path, number: int) -> None:
+    assert refusal(write(tmp_path, table(), f"{GRADE}honesty: {{permutations: {number}}}\n")) == (
+        "E_SETTING_VALUE study.yaml: honesty.permutations: at least 1; `leave_out: [permutation]` runs none, and the "
+        f"report says so (found {number}); see `ovfrad study schema`"
+    )
+
+
+def test_a_spread_that_underflows_is_a_constant(tmp_path: Path) -> None:
+    path = write(tmp_path, table(f1=np.arange(30) * 1e-200))
+    with pytest.warns(InputWarning, match=r"W_FEATURE_TINY table.csv: values of 'f1' differ by 3e-199 at most"):
+        features = load(path).features
+    assert features is not None
+    assert features.nunique().to_dict() == {"f0": 30, "f1": 1}
+
+
+def test_the_outcome_is_no_clinical_column_of_the_defaults(tmp_path: Path) -> None:
+    rows = table(sex=np.array(["F", "M"])[np.arange(30) % 2], age=70)
+    study = load(write(tmp_path, rows, "outcome: {column: sex}\n"))
+    assert study.clinical_columns == ["age"]
+    assert study.classes == ("F", "M")
+    asked = write(tmp_path, rows, "outcome: {column: sex}\nclinical: {columns: [age, sex]}\n")
+    assert refusal(asked).startswith("E_LABEL_COMPONENT study.yaml: 'sex' is part of the label")
+
+
+def test_the_column_of_cohorts_is_no_feature(tmp_path: Path) -> None:
+    rows = table(split=["train"] * 21 + ["external"] * 9).drop(columns="cohort")
+    study = load(write(tmp_path, rows, GRADE + "cohorts: {column: split}\n"))
+    assert names(study) == ["f0", "f1"]
+    assert study.cases["cohort"].value_counts().to_dict() == {"train": 21, "external": 9}
+
+
+def test_whole_numbers_of_yaml_name_classes_and_batches(tmp_path: Path) -> None:
+    rows = table(scanner=[1] * 15 + [2] * 15)
+    study = load(write(tmp_path, rows, "outcome: {column: grade, classes: [2, 1, 0]}\nharmonisation: {reference: 1}\n"))
+    assert study.classes == ("2", "1", "0")
+    assert study.settings.harmonisation.reference == "1"
+    assert refusal(write(tmp_path, rows, "outcome: {column: grade, classes: [no, yes]}\n")) == (
+        "E_SETTING_VALUE study.yaml: outcome.classes.0: YAML reads yes, no, on and off as true and false: write it in "
+        "quotes (found False); see `ovfrad study schema`"
+    )
+
+
+def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
+    path = write(tmp_path, table(age=[None, *range(50, 79)], f1=np.arange(30) / 3), GRADE + "clinical: {columns: []}\n")
+    first = load(path)
+    pd.read_csv(tmp_path / "table.csv").set_index("patient_id").to_parquet(tmp_path / "table.parquet")
+    path.write_text(path.read_text().replace("table.csv", "table.parquet"))
+    second = load(path)
+    assert first.features is not None
+    pd.testing.assert_frame_equal(first.features, second.features)
+    pd.testing.assert_frame_equal(first.cases, second.cases)
+    (tmp_path / "table.parquet").write_bytes(b"no parquet")
+    assert refusal(path).startswith("E_TABLE_READ table.parquet: not readable as parquet (")
+
+
+def test_features_of_the_first_reader(tmp_path: Path) -> None:
+    rows = pd.concat([table(reader="1"), table(reader="perturbed", f0=9.0)])
+    with pytest.warns(InputWarning, match=r"W_READER table.csv: 30 of 60 rows are of other readers \(perturbed\)"):
+        study = load(write(tmp_path, rows))
+    assert names(study) == ["f0", "f1"]
+    assert len(study.cases) == 30
+    assert refusal(write(tmp_path, rows.replace({"reader": {"1": "A"}}))) == (
+        "E_READER table.csv: rows of readers A, perturbed, none of reader 1; keep the rows of one reader, or name it 1"
+    )
