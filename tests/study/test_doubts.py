@@ -141,3 +141,36 @@ def test_features_of_the_first_reader(tmp_path: Path) -> None:
     assert refusal(write(tmp_path, rows.replace({"reader": {"1": "A"}}))) == (
         "E_READER table.csv: rows of readers A, perturbed, none of reader 1; keep the rows of one reader, or name it 1"
     )
+
+
+def test_a_rule_that_fits_no_case(tmp_path: Path) -> None:
+    rows = table(center=["A"] * 18 + ["B"] * 12).drop(columns="cohort")
+    rule = "outcome: {{column: grade}}\ncohorts: {{rules: {{external: {{{}}}}}}}\n"
+    wanted = "E_COHORT_RULE table.csv: rule external of cohorts.rules fits none of 30 cases ({}); write centers as the "
+    found = "centers found: A, B"
+    for settings, told in (
+        ("center: [b]", found),
+        ("date_from: 2024-01-01", "the table has no date"),
+        ("center: [b], date_from: 2024-01-01", f"{found}; the table has no date"),
+    ):
+        assert refusal(write(tmp_path, rows, rule.format(settings))).startswith(wanted.format(told))
+    assert "(the table names no center)" in refusal(
+        write(tmp_path, rows.drop(columns="center"), rule.format("center: [B]"))
+    )
+    with pytest.warns(
+        InputWarning, match=r"W_COHORT_RULE table.csv: no case is of center c, which rule external names"
+    ):
+        study = load(write(tmp_path, rows, rule.format("center: [B, c]")))
+    assert (study.cases["cohort"] == "external").sum() == 12
+
+
+def test_cases_without_a_date_under_a_rule_by_date(tmp_path: Path) -> None:
+    rows = table(date=["2023-05-01"] * 15 + [None] * 3 + ["2024-05-01"] * 12).drop(columns="cohort")
+    rule = GRADE + "cohorts: {rules: {prospective: {date_from: 2024-01-01}}}\n"
+    wanted = (
+        "W_COHORT_DATE table.csv: 3 of 30 cases have no date, by which rule prospective decides; "
+        "they go 3 to training and internal"
+    )
+    with pytest.warns(InputWarning, match=wanted):
+        study = load(write(tmp_path, rows, rule))
+    assert (study.cases["cohort"] == "prospective").sum() == 12
