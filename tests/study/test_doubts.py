@@ -76,11 +76,24 @@ def test_only_the_bookkeeping_of_pyradiomics_is_set_aside(tmp_path: Path) -> Non
     assert names(load(write(tmp_path, table(**more)))) == ["f0", "f1", "ImageEntropy", "LabelX"]
 
 
+@pytest.mark.parametrize(("classes", "order"), [("²13", "13²"), (["--1", "1", "3"], ["1", "3", "--1"])])
+def test_classes_that_only_look_like_numbers(tmp_path: Path, classes: str, order: str) -> None:
+    assert load(write(tmp_path, table(grade=[classes[k % 3] for k in range(30)]))).classes == tuple(order)
+
+
 @pytest.mark.parametrize("number", [0, -3])
 def test_at_least_one_permutation(tmp_path: Path, number: int) -> None:
     assert refusal(write(tmp_path, table(), f"{GRADE}honesty: {{permutations: {number}}}\n")) == (
         "E_SETTING_VALUE study.yaml: honesty.permutations: at least 1; `leave_out: [permutation]` runs none, and the "
         f"report says so (found {number}); see `ovfrad study schema`"
+    )
+
+
+def test_a_column_without_a_number_in_training_cannot_be_filled(tmp_path: Path) -> None:
+    rows = table(cohort=["train"] * 20 + ["external"] * 10)
+    rows["f1"] = rows["f1"].where(rows["cohort"] == "external")
+    assert refusal(write(tmp_path, rows, GRADE + "selection: {missing: impute}\n")).startswith(
+        "E_FEATURE_CELL table.csv: feature 'f1' is empty in all 20 training cases; take it out, "
     )
 
 
@@ -101,6 +114,39 @@ def test_the_outcome_is_no_clinical_column_of_the_defaults(tmp_path: Path) -> No
     assert refusal(asked).startswith("E_LABEL_COMPONENT study.yaml: 'sex' is part of the label")
 
 
+@pytest.mark.parametrize("keep", ["0", "no", "False"])
+def test_a_reason_that_is_none(tmp_path: Path, keep: str) -> None:
+    assert refusal(write(tmp_path, table(exclusion=[keep] * 29 + ["yes"]))) == (
+        f"E_CELL table.csv:2: exclusion is {keep!r} (29 such cells), and any text there leaves its case out; leave the "
+        "cell empty to keep the case, or write the reason"
+    )
+
+
+def test_every_case_excluded(tmp_path: Path) -> None:
+    assert refusal(write(tmp_path, table(exclusion="metal"))) == (
+        "E_TABLE_EMPTY table.csv: each of the 30 cases has text in `exclusion`, which leaves it out; empty the cells "
+        "of cases to keep"
+    )
+
+
+def test_a_scanner_for_every_case(tmp_path: Path) -> None:
+    assert refusal(write(tmp_path, table(scanner=[f"S{k}" for k in range(30)]))) == (
+        "E_BATCH_SINGLE table.csv: each of the 30 training cases has a scanner of its own, and ComBat learns from "
+        "several; give scanner as one name for all cases of a device, or set harmonisation: {batch: none}"
+    )
+
+
+def test_reference_and_covariates_that_are_not_there(tmp_path: Path) -> None:
+    rows = table(scanner=["A"] * 15 + ["B"] * 15)
+    assert refusal(write(tmp_path, rows, GRADE + "harmonisation: {reference: Z}\n")) == (
+        "E_BATCH_REFERENCE table.csv: harmonisation.reference is 'Z', no scanner of a training case; name one of A, B"
+    )
+    assert refusal(write(tmp_path, rows, GRADE + "harmonisation: {covariates: [age]}\n")) == (
+        "E_CLINICAL_GAP table.csv: ComBat covariate age is empty in 30 of 30 cases; fill it, or take it out of "
+        "harmonisation.covariates"
+    )
+
+
 def test_the_column_of_cohorts_is_no_feature(tmp_path: Path) -> None:
     rows = table(split=["train"] * 21 + ["external"] * 9).drop(columns="cohort")
     study = load(write(tmp_path, rows, GRADE + "cohorts: {column: split}\n"))
@@ -116,6 +162,13 @@ def test_whole_numbers_of_yaml_name_classes_and_batches(tmp_path: Path) -> None:
     assert refusal(write(tmp_path, rows, "outcome: {column: grade, classes: [no, yes]}\n")) == (
         "E_SETTING_VALUE study.yaml: outcome.classes.0: YAML reads yes, no, on and off as true and false: write it in "
         "quotes (found False); see `ovfrad study schema`"
+    )
+
+
+def test_numbers_are_no_classes(tmp_path: Path) -> None:
+    assert refusal(write(tmp_path, table(grade=np.arange(30) / 4 + 0.1))) == (
+        "E_CLASS_MANY table.csv: grade has 30 distinct values in 30 cases (first: 0.1); cut numbers into classes "
+        "before, or list the classes that are meant in outcome.classes"
     )
 
 
@@ -141,6 +194,27 @@ def test_features_of_the_first_reader(tmp_path: Path) -> None:
     assert refusal(write(tmp_path, rows.replace({"reader": {"1": "A"}}))) == (
         "E_READER table.csv: rows of readers A, perturbed, none of reader 1; keep the rows of one reader, or name it 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        ([f"{'Pp'[k % 2]}{k // 2}" for k in range(30)], r"30 patient_ids, 15 but for .* \(P0, p0\)"),
+        ([f"P {k // 2}{' ' * (k % 2)}x" for k in range(30)], r"30 patient_ids, 15 but for"),
+        ([f"P{k // 3}_L{1 + k % 3}" for k in range(30)], r"30 patient_ids, 10 but for .* \(P0_L1, P0_L2, P0_L3\)"),
+        ([f"P{k // 2}-{('T12', 'Th11')[k % 2]}" for k in range(30)], r"30 patient_ids, 15 but for"),
+    ],
+)
+def test_one_patient_under_two_names(tmp_path: Path, ids: list[str], told: str) -> None:
+    with pytest.warns(InputWarning, match=f"W_PATIENT_IDS table.csv: {told}"):
+        load(write(tmp_path, table(patient_id=ids)))
+
+
+def test_names_of_patients_that_differ(tmp_path: Path) -> None:
+    for ids in ([f"P-{k}" for k in range(30)], [f"S1_C{k}" for k in range(30)][:1] + [f"L{k}" for k in range(29)]):
+        assert load(write(tmp_path, table(patient_id=ids))).warnings == ()
+    levels = table(patient_id=[f"P{k // 2}_L{k % 2}" for k in range(30)], vertebra=["L1", "L2"] * 15)
+    assert load(write(tmp_path, levels)).warnings == ()
 
 
 def test_a_rule_that_fits_no_case(tmp_path: Path) -> None:
@@ -174,3 +248,15 @@ def test_cases_without_a_date_under_a_rule_by_date(tmp_path: Path) -> None:
     with pytest.warns(InputWarning, match=wanted):
         study = load(write(tmp_path, rows, rule))
     assert (study.cases["cohort"] == "prospective").sum() == 12
+
+
+def test_two_tables_with_two_outcomes(tmp_path: Path) -> None:
+    rows = table(grade=[1.0 if k == 3 else k % 3 for k in range(30)])
+    path = write(tmp_path, rows, GRADE + "cases: cases.csv\n")
+    table()[["patient_id", "grade", "cohort"]].to_csv(tmp_path / "cases.csv", index=False)
+    assert refusal(path) == (
+        "E_OUTCOME_DISAGREE cases.csv:5: grade of P003 - is 0, and 1 in table.csv:5 (1 of 30 cases differ); correct "
+        "one of them"
+    )
+    table().sample(frac=1, random_state=0).to_csv(tmp_path / "table.csv", index=False)
+    assert len(load(path).cases) == 30

@@ -14,8 +14,10 @@ import pandas as pd
 from ovfrad.astlof import LABEL_COMPONENTS
 from ovfrad.errors import InputError, heard, warn
 from ovfrad.study import file
-from ovfrad.study.cases import outcome, read_cases, read_features, survival
+from ovfrad.study.batches import check_batches
+from ovfrad.study.cases import check_filled, outcome, read_cases, read_features, survival
 from ovfrad.study.cohorts import COHORTS, assign
+from ovfrad.study.doubts import check_number_of_classes, check_patients, check_reasons, check_same_outcome
 from ovfrad.study.settings import StudySettings
 
 
@@ -102,10 +104,13 @@ def _load(path: Path, recipe: str | None, labels: bool) -> Study:
     cases, features, table = _read(settings, path)
     if features is not None and settings.feature_columns is None:
         _check_predictors(features.columns, settings, table)
+    check_reasons(cases, table)
     left_out = cases["exclusion"].notna()
     excluded, cases = cases[left_out], cases[~left_out].copy()
     if cases.empty:
-        raise InputError("E_TABLE_EMPTY", table, "every case is excluded", "leave some in")
+        fault = f"each of the {len(excluded)} cases has text in `exclusion`, which leaves it out"
+        raise InputError("E_TABLE_EMPTY", table, fault, "empty the cells of cases to keep")
+    check_patients(cases, table)
     case_list = _hash_without_outcome(cases, settings.outcome_columns)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     if not labels:
@@ -117,8 +122,10 @@ def _load(path: Path, recipe: str | None, labels: bool) -> Study:
     cases = cases.assign(**survival(cases, table, settings))
     _check_training(cases, classes, table)
     _check_clinical(cases, settings, table)
+    check_batches(cases, batch_column(settings, cases), settings.harmonisation, table)
     if features is not None:
         features = features.loc[cases.index]
+        check_filled(features, cases["cohort"] == "train", table)
     return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, classes, case_list, at)
 
 
@@ -137,6 +144,7 @@ def _read(settings: StudySettings, path: Path) -> tuple[pd.DataFrame, pd.DataFra
     if len(absent):
         fault = f"{len(absent)} of {len(cases)} cases have no row of features (first: {' '.join(absent[0])})"
         raise InputError("E_FEATURES_ABSENT", source, fault, "extract them, or take the cases out of the case table")
+    check_same_outcome(cases, from_features, settings.outcome.column, (table, source))
     return cases, features, table
 
 
@@ -191,12 +199,12 @@ def _hash_without_outcome(cases: pd.DataFrame, columns: tuple[str, ...]) -> str:
 
 def _classes(values: pd.Series, settings: StudySettings, table: Path) -> tuple[str, ...]:
     """Class values in order: named in the study file, those of ASTLOF, or sorted as found."""
-    found = sorted(
-        values.unique(), key=lambda v: (not v.lstrip("-").isdigit(), int(v) if v.lstrip("-").isdigit() else v)
-    )
+    found = sorted(values.unique(), key=lambda v: (not _is_whole(v), int(v) if _is_whole(v) else v))
     named = settings.outcome.classes
     if named is None and settings.outcome.column == "astlof_class":
         named = ("0", "1", "2")
+    if named is None:
+        check_number_of_classes(values, settings.outcome.column, table)
     unknown = [value for value in found if named is not None and value not in named]
     if named is not None and unknown:
         fault = f"{settings.outcome.column} has the value {unknown[0]!r}"
@@ -207,6 +215,15 @@ def _classes(values: pd.Series, settings: StudySettings, table: Path) -> tuple[s
             "E_CLASS_ONE", table, f"{settings.outcome.column} has one class only", "two or more are needed"
         )
     return classes
+
+
+def _is_whole(text: str) -> bool:
+    """Whether `int` reads the text: a superscript two is a digit, and no number.
+
+    >>> _is_whole("-12"), _is_whole("²"), _is_whole("--1")
+    (True, False, False)
+    """
+    return re.fullmatch("-?[0-9]+", text) is not None
 
 
 def _check_training(cases: pd.DataFrame, classes: tuple[str, ...], table: Path) -> None:
