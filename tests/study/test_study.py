@@ -272,9 +272,15 @@ def test_times_and_events_of_a_cox_lasso(tmp_path: Path) -> None:
     ):
         spoiled = [row | {column: value} if k == 7 else row for k, row in enumerate(told)]
         assert refusal(write(tmp_path, spoiled, named)) == f"E_CELL cases.csv:9: {fault}"
-    assert "E_EVENTS cases.csv: no training case has its event" in refusal(
-        write(tmp_path, [row | {"refracture": 0} for row in told], named)
-    )
+    for events, came in (
+        (0, "no training patients have"),
+        (2, "1 training patient has"),
+    ):
+        spoiled = [row | {"refracture": int(k in range(2, 2 + events))} for k, row in enumerate(told)]
+        assert refusal(write(tmp_path, spoiled, named)) == (
+            f"E_EVENTS cases.csv: {came} the event in 'refracture', and 5 outer and 5 inner folds need at least 4; "
+            "code the event as 1, add cases, or leave out time_column and event_column"
+        )
     alone = refusal(write(tmp_path, told, "selection: {lasso_kind: cox, time_column: months}\n"))
     other = refusal(write(tmp_path, told, named.replace("cox", "ordinal")))
     for line in (alone, other):

@@ -74,3 +74,20 @@ def test_gaps_are_filled_where_the_study_says_so(tmp_path: Path, capsys: pytest.
     assert np.isfinite(predictions[["p_0", "p_1", "p_2"]]).all(axis=None)
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "W_FEATURE_GAPS" in page
+
+
+def test_a_table_as_a_spreadsheet_leaves_it_goes_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Row numbers before, separators behind, a unit in which a variance underflows, and hardly a number in a column."""
+    path = write_table(tmp_path)
+    table = pd.read_csv(tmp_path / "table.csv").drop(columns="age")
+    table["f3"] *= 1e-200
+    table["f4"] = table["f4"].where(table.index < 4)
+    lines = table.to_csv().splitlines()
+    (tmp_path / "table.csv").write_text("".join(f"{line},,\n" for line in lines))
+    path.write_text(path.read_text() + "selection: {missing: impute}\n")
+    assert ovfrad("run", path, "--out", tmp_path / "run") == 0
+    told = capsys.readouterr().err
+    for code in ("W_COLUMN_NAME", "W_FEATURE_TINY", "W_FEATURE_GAPS"):
+        assert f"{code} table.csv: " in told
+    predictions = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    assert np.isfinite(predictions[["p_0", "p_1", "p_2"]]).all(axis=None)

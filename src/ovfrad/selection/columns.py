@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ovfrad.errors import InputError
+from ovfrad.study.cases import SMALLEST
 from ovfrad.study.table import DEEP_COLUMN
 
 _ROUNDING = 1e-12  # a range below this share of the largest value is rounding left by an earlier step
@@ -57,12 +58,12 @@ def deep_columns(columns: Iterable[str], arm: str | None = None) -> list[str]:
 
 
 def varies(values: np.ndarray) -> np.ndarray:
-    """Per column of (n_rows, n_features), whether it varies by more than rounding.
+    """Per column of (n_rows, n_features), whether it varies by more than rounding, and enough to have a variance.
 
-    >>> varies(np.array([[0.1, 1.0], [0.1 + 1e-17, 2.0]])).tolist()
-    [False, True]
+    >>> varies(np.array([[0.1, 1.0, 0.0], [0.1 + 1e-17, 2.0, 1e-200]])).tolist()
+    [False, True, False]
     """
-    return np.ptp(values, axis=0) > _ROUNDING * np.abs(values).max(axis=0)
+    return np.ptp(values, axis=0) > np.maximum(_ROUNDING * np.abs(values).max(axis=0), SMALLEST)
 
 
 def require_names(X: Any) -> None:

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from threadpoolctl import threadpool_limits
 
+from ovfrad.errors import InputError
 from ovfrad.selection.columns import aligned
 from ovfrad.selection.lasso_likelihood import ClassTarget, EventTarget
 from ovfrad.selection.lasso_path import Path, Target
@@ -124,6 +125,8 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         target, even = self._target(codes, *self._survival(X, time, event))
         self.alphas_ = np.geomspace(self.highest, self.lowest, self.n_alphas)
         patients = np.arange(len(codes)) if groups is None else np.asarray(aligned(groups, X, "groups"))
+        if time is not None:
+            _require_events(even, patients)
         with threadpool_limits(1):  # threads cost small products more than they save
             self._cross_validate(values, target, deal_patients(patients, even, self.cv, self.random_state))
             self._keep(target.fit(values, np.ones(len(values), dtype=bool), self.alphas_))
@@ -137,8 +140,8 @@ class LassoSelector(SelectorMixin, BaseEstimator):
             raise ValueError("time and event are given together, and to kind 'cox' only.")
         when = np.asarray(aligned(time, X, "time"), dtype=np.float64)
         came = np.asarray(aligned(event, X, "event"))
-        if not (np.isfinite(when).all() and np.isin(came, (0, 1)).all() and came.any()):
-            raise ValueError("time must be finite, event 0 or 1, and at least one row must have its event.")
+        if not (np.isfinite(when).all() and np.isin(came, (0, 1)).all()):
+            raise ValueError("time must be finite, and event 0 or 1.")
         return when, came.astype(bool)
 
     def _target(
@@ -199,6 +202,15 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _require_events(event: np.ndarray, patients: np.ndarray) -> None:
+    """Refuse rows of which one fold of patients could hold every event."""
+    came = len(np.unique(patients[event == 1]))
+    if came < 2:
+        fault = f"{came} of {len(np.unique(patients))} patients of a fold's training rows had the event"
+        remedy = "a LASSO of kind cox needs 2 in every fold: add cases with the event, or use another lasso_kind"
+        raise InputError("E_EVENTS", "training rows", fault, remedy)
 
 
 def deal_patients(groups: np.ndarray, codes: np.ndarray, n_folds: int, random_state: int) -> np.ndarray:

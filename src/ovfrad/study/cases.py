@@ -9,15 +9,17 @@ import pandas as pd
 
 from ovfrad.astlof import AstlofScore, bone_density_points, class_of_total, label_of
 from ovfrad.errors import InputError, warn
-from ovfrad.study.settings import StudySettings
+from ovfrad.study.settings import Models, StudySettings
 from ovfrad.study.table import COLUMNS, check_columns, read_text_table, typed
 
 #: No feature is larger; trees keep single precision, which ends at 3e38.
 LARGEST = 1e30
+#: A smaller spread has a variance that underflows; such a feature counts as constant.
+SMALLEST = 1e-150
 #: Most features of a table: the matrix of their correlations is 3 GB there.
 MOST_FEATURES = 20_000
-#: Columns of a feature table that other extractors write beside their features.
-_BYSTANDERS = ("diagnostics_", "Unnamed:", "Image", "Mask", "Label")
+#: Columns that PyRadiomics writes beside its features; there are also those that begin with `diagnostics_`.
+_BYSTANDERS = frozenset({"Image", "Mask", "Label", "Label_channel", "reader"})
 
 
 def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
@@ -29,9 +31,7 @@ def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
     images = settings.features is None
     table = read_text_table(path)
     required = ("patient_id", "vertebra", "ct", "mask") if images else ("patient_id",)
-    check_columns(
-        table, path, required, (*settings.further_columns, *settings.outcome_columns, *settings.clinical.columns)
-    )
+    check_columns(table, path, required, (*settings.further_columns, *settings.named_columns))
     cases = _indexed(typed(table, path, settings.clinical.columns), path, settings)
     if images:
         cases = _with_files(cases, path, settings.allow_absolute_paths)
@@ -43,12 +43,13 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     """Case columns and features (float64) of a feature table, both with index (patient_id, vertebra).
 
     Features are `feature_columns` where named, else every numeric column that is neither a case column, nor the
-    outcome, nor one of `further_columns`, nor PyRadiomics' diagnostics.
+    outcome, nor the cohort, nor one of `further_columns`, nor PyRadiomics' diagnostics. Of a table with `reader`, as
+    `ovfrad features` writes it, the rows of reader 1 are taken.
     """
-    table = read_text_table(path)
+    table = _first_reader(read_text_table(path), path)
     check_columns(table, path, ("patient_id",), settings.further_columns, features=True)
-    aside = {*COLUMNS, *settings.further_columns, *settings.outcome_columns, *settings.clinical.columns}
-    others = [c for c in table.columns if c not in aside and not str(c).startswith(_BYSTANDERS)]
+    aside = {*COLUMNS, *settings.further_columns, *settings.named_columns}
+    others = [c for c in table.columns if c not in aside | _BYSTANDERS and not str(c).startswith("diagnostics_")]
     wanted = list(settings.feature_columns or others)
     absent = [name for name in wanted if name not in table.columns]
     if absent or not wanted:
@@ -60,10 +61,36 @@ def read_features(path: Path, settings: StudySettings) -> tuple[pd.DataFrame, pd
     impute = settings.selection.missing == "impute"
     numbers = {name: _feature(table[name], path, impute) for name in wanted}
     _tell_gaps(numbers, len(table), path)
+    numbers |= _levelled(numbers, path)
     known = [c for c in table.columns if c in aside]
     cases = _indexed(typed(table[known], path, settings.clinical.columns), path, settings)
     features = pd.DataFrame(numbers).set_axis(cases.index)
     return cases, features
+
+
+def _levelled(numbers: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
+    """Columns whose values differ by less than a variance can hold, as zeros (gaps stay), with a warning."""
+    spread = {name: np.ptp(known) for name, values in numbers.items() if len(known := values[~np.isnan(values)])}
+    tiny = [name for name, width in spread.items() if 0 < width < SMALLEST]
+    if tiny:
+        fault = f"values of {tiny[0]!r} differ by {spread[tiny[0]]:.0e} at most"
+        fault += f" ({len(tiny)} such columns)" if len(tiny) > 1 else ""
+        warn("W_FEATURE_TINY", path, fault, "it counts as constant; give it in a larger unit")
+    return {name: numbers[name] * 0.0 for name in tiny}
+
+
+def _first_reader(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Rows of reader 1, where the table has rows of several."""
+    if "reader" not in table.columns or table["reader"].nunique() < 2:
+        return table
+    first = table["reader"] == "1"
+    others = ", ".join(sorted({str(name) for name in table["reader"][~first]}))
+    if not first.any():
+        remedy = "keep the rows of one reader, or name it 1"
+        raise InputError("E_READER", path, f"rows of readers {others}, none of reader 1", remedy)
+    fault = f"{(~first).sum()} of {len(table)} rows are of other readers ({others})"
+    warn("W_READER", path, fault, "they are not used; a feature table has no ICC between readers")
+    return table[first]
 
 
 def _cell_words(cell: object) -> str:
@@ -82,6 +109,16 @@ def _tell_gaps(numbers: dict[str, np.ndarray], n_rows: int, path: Path) -> None:
             f"empty cells in {columns} of {len(gaps)} feature columns, most in {worst!r} ({gaps[worst]} of {n_rows})"
         )
         warn("W_FEATURE_GAPS", path, fault, "each takes the median of its column in the training rows of the fold")
+
+
+def check_filled(features: pd.DataFrame, training: pd.Series, path: Path) -> None:
+    """Refuse a column whose only numbers are in other cohorts than `training` (bool): it has no median to fill in."""
+    empty = features.columns[features[training].isna().all()]
+    if len(empty):
+        fault = f"feature {empty[0]!r} is empty in all {training.sum()} training cases"
+        fault += f" ({len(empty)} such columns)" if len(empty) > 1 else ""
+        remedy = "take it out, list it in `further_columns`, or name the features in feature_columns"
+        raise InputError("E_FEATURE_CELL", path, fault, remedy)
 
 
 def _feature(column: pd.Series, path: Path, impute: bool = False) -> np.ndarray:
@@ -164,7 +201,7 @@ def outcome(cases: pd.DataFrame, path: Path, settings: StudySettings) -> pd.Seri
         near = [c for c in cases.columns if c != "row" and c not in COLUMNS] or ["astlof_class"]
         remedy = f"set outcome.column to one of: {', '.join(map(str, near[:8]))}"
         raise InputError("E_OUTCOME_COLUMN", path, f"outcome column {column!r} is absent", remedy)
-    found = cases[column].map(_class_name)
+    found = cases[column].map(class_name)
     values = found.where(found.notna(), derived)
     missing = values.isna()
     if missing.any():
@@ -196,10 +233,33 @@ def survival(cases: pd.DataFrame, path: Path, settings: StudySettings) -> pd.Dat
             where = f"{path.name}:{cases['row'][bad].iloc[0]}"
             raise InputError("E_CELL", where, f"{column} is {_cell_words(cases[column][bad].iloc[0])}", f"write {what}")
         found[column] = numbers.astype(float)
-    if not (found[event][training] == 1).any():
-        fault = f"no training case has its event in {event!r}"
-        raise InputError("E_EVENTS", path, fault, "code the event as 1, or leave out time_column and event_column")
+    _require_events(cases.index[training & (found[event] == 1)], event, path, settings.models)
     return pd.DataFrame(found, index=cases.index)
+
+
+def _require_events(cases: pd.Index, event: str, path: Path, models: Models) -> None:
+    """Refuse fewer patients with the event, among `cases` that had it, than nested folds can share out."""
+    came, needed = (
+        cases.get_level_values("patient_id").nunique(),
+        _events_needed(models.outer_folds, models.inner_folds),
+    )
+    if came < needed:
+        folds = f"{models.outer_folds} outer and {models.inner_folds} inner folds need at least {needed}"
+        fault = f"{came or 'no'} training {'patient has' if came == 1 else 'patients have'} the event in {event!r}"
+        remedy = "code the event as 1, add cases, or leave out time_column and event_column"
+        raise InputError("E_EVENTS", path, f"{fault}, and {folds}", remedy)
+
+
+def _events_needed(outer: int, inner: int) -> int:
+    """Patients with an event of which, spread evenly, two are left to every LASSO of the nested folds.
+
+    >>> _events_needed(5, 5), _events_needed(2, 2)
+    (4, 8)
+    """
+    left = 2
+    for folds in (inner, outer):
+        left = next(n for n in range(left, 4 * left + 1) if n - -(-n // folds) >= left)
+    return left
 
 
 def _is_time(numbers: pd.Series) -> pd.Series:
@@ -210,7 +270,7 @@ def _is_event(numbers: pd.Series) -> pd.Series:
     return numbers.isin((0, 1))
 
 
-def _class_name(value: object) -> object:
+def class_name(value: object) -> object:
     """Class values as text; 1.0 from a spreadsheet is 1."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return None

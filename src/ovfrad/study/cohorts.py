@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ovfrad.errors import InputError
+from ovfrad.errors import InputError, warn
 from ovfrad.study.settings import CohortRule, Cohorts
 
 COHORTS = ("train", "internal", "external", "prospective")
@@ -26,7 +26,7 @@ def assign(cases: pd.DataFrame, outcome: pd.Series, settings: Cohorts, seed: int
     if given.notna().any():
         cohort = _by_column(given, cases, path)
     else:
-        cohort = _by_rule(cases, settings.rules)
+        cohort = _by_rule(cases, settings.rules, path)
         rest = cohort == "train"
         if "internal" not in settings.rules and rest.any():
             cohort[rest] = _split(outcome[rest], settings.internal_share, seed)
@@ -43,22 +43,55 @@ def _by_column(given: pd.Series, cases: pd.DataFrame, path: Path) -> pd.Series:
     return given.astype(object)
 
 
-def _by_rule(cases: pd.DataFrame, rules: dict) -> pd.Series:
+def _by_rule(cases: pd.DataFrame, rules: dict, path: Path) -> pd.Series:
     cohort = pd.Series("train", index=cases.index, dtype=object)
     for name, rule in rules.items():
-        cohort[_matches(cases, rule)] = name
+        match = _matches(cases, rule)
+        _check_rule(cases, name, rule, bool(match.any()), path)
+        cohort[match] = name
+    for name, rule in rules.items():
+        _tell_undated(cases, name, rule, cohort, path)
     return cohort
 
 
 def _matches(cases: pd.DataFrame, rule: CohortRule) -> pd.Series:
-    match = pd.Series(True, index=cases.index)
-    if rule.center:
-        match &= cases["center"].isin(rule.center)
+    match = _of_center(cases, rule)
     if rule.date_from is not None:
         match &= pd.to_datetime(cases["date"]) >= pd.Timestamp(rule.date_from)
     if rule.date_until is not None:
         match &= pd.to_datetime(cases["date"]) <= pd.Timestamp(rule.date_until)
     return match
+
+
+def _of_center(cases: pd.DataFrame, rule: CohortRule) -> pd.Series:
+    return cases["center"].isin(rule.center) if rule.center else pd.Series(True, index=cases.index)
+
+
+def _check_rule(cases: pd.DataFrame, name: str, rule: CohortRule, any_match: bool, path: Path) -> None:
+    """Refuse a rule that no case follows, and warn of a centre that no case names."""
+    centers = sorted(cases["center"].dropna().unique())
+    found = f"centers found: {', '.join(centers[:12])}" if centers else "the table names no center"
+    absent = [center for center in rule.center if center not in centers]
+    if not any_match:
+        dates = cases["date"].dropna()
+        days = f"dates from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}" if len(dates) else "the table has no date"
+        told = [found] * bool(rule.center) + [days] * (rule.date_from is not None or rule.date_until is not None)
+        fault = f"rule {name} of cohorts.rules fits none of {len(cases)} cases ({'; '.join(told)})"
+        raise InputError("E_COHORT_RULE", path, fault, "write centers as the table does, or take the rule out")
+    if absent:
+        fault = f"no case is of center {', '.join(absent)}, which rule {name} names"
+        warn("W_COHORT_RULE", path, fault, found)
+
+
+def _tell_undated(cases: pd.DataFrame, name: str, rule: CohortRule, cohort: pd.Series, path: Path) -> None:
+    """Warn of cases without a date that a rule by date cannot place, and say where they are."""
+    dated = rule.date_from is not None or rule.date_until is not None
+    undated = _of_center(cases, rule) & cases["date"].isna()
+    if dated and undated.any():
+        counts = cohort[undated].value_counts()
+        where = ", ".join(f"{n} to {'training and internal' if of == 'train' else of}" for of, n in counts.items())
+        fault = f"{undated.sum()} of {len(cases)} cases have no date, by which rule {name} decides"
+        warn("W_COHORT_DATE", path, fault, f"they go {where}")
 
 
 def _split(outcome: pd.Series, share: float, seed: int) -> pd.Series:

@@ -57,9 +57,19 @@ def resolve(given: dict[str, Any], where: str | Path, recipe: str | None = None)
     if recipe is not None:
         given["recipe"] = recipe
     try:
-        return StudySettings.model_validate(_overlay(defaults(str(given.get("recipe", "sound"))), given))
+        settings = StudySettings.model_validate(_overlay(defaults(str(given.get("recipe", "sound"))), given))
     except ValidationError as error:
         raise _refusal(error, where) from None
+    return _without_outcome(settings)
+
+
+def _without_outcome(settings: StudySettings) -> StudySettings:
+    """The settings without the outcome among clinical columns that the file did not ask for."""
+    clinical = settings.clinical
+    kept = tuple(name for name in clinical.columns if name not in settings.outcome_columns)
+    if "columns" in clinical.model_fields_set or kept == clinical.columns:
+        return settings
+    return settings.model_copy(update={"clinical": clinical.model_copy(update={"columns": kept})})
 
 
 def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

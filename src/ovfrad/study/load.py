@@ -15,9 +15,11 @@ import pandas as pd
 from ovfrad.astlof import LABEL_COMPONENTS
 from ovfrad.errors import InputError, heard, warn
 from ovfrad.study import file
-from ovfrad.study.cases import outcome, read_cases, read_features, survival
+from ovfrad.study.batches import batch_column, check_batches
+from ovfrad.study.cases import check_filled, outcome, read_cases, read_features, survival
 from ovfrad.study.cohorts import COHORTS, assign
-from ovfrad.study.settings import BATCHES, Clinical, StudySettings
+from ovfrad.study.doubts import check_number_of_classes, check_patients, check_reasons, check_same_outcome, tell_unused
+from ovfrad.study.settings import Clinical, StudySettings
 from ovfrad.study.table import as_number, deep_arms
 
 
@@ -71,7 +73,7 @@ class Study:
     @property
     def batch_column(self) -> str | None:
         """Column whose values are ComBat's batches."""
-        return batch_column(self.settings, self.cases)
+        return batch_column(self.settings.harmonisation, self.cases)
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -87,13 +89,6 @@ class Study:
 def clinical_columns(settings: StudySettings, cases: pd.DataFrame) -> list[str]:
     """Columns of `clinical:` that the cases have."""
     return [c for c in settings.clinical.columns if c in cases and cases[c].notna().any()]
-
-
-def batch_column(settings: StudySettings, cases: pd.DataFrame) -> str | None:
-    """Column whose values are ComBat's batches, by `harmonisation.batch`; None where it has gaps or is absent."""
-    wanted = settings.harmonisation.batch
-    candidates = BATCHES if wanted == "auto" else (wanted,)
-    return next((c for c in candidates if c in cases and cases[c].notna().all()), None)
 
 
 def load(path: Path, recipe: str | None = None, *, labels: bool = True) -> Study:
@@ -114,10 +109,13 @@ def _load(path: Path, recipe: str | None, labels: bool) -> Study:
     cases, features, table = _read(settings, path)
     if features is not None and settings.feature_columns is None:
         _check_predictors(features.columns, settings, table)
+    check_reasons(cases, table)
     left_out = cases["exclusion"].notna()
     excluded, cases = cases[left_out], cases[~left_out].copy()
     if cases.empty:
-        raise InputError("E_TABLE_EMPTY", table, "every case is excluded", "leave some in")
+        fault = f"each of the {len(excluded)} cases has text in `exclusion`, which leaves it out"
+        raise InputError("E_TABLE_EMPTY", table, fault, "empty the cells of cases to keep")
+    check_patients(cases, table)
     case_list = _hash_without_outcome(cases, settings.outcome_columns)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     if not labels:
@@ -131,9 +129,10 @@ def _load(path: Path, recipe: str | None, labels: bool) -> Study:
     cases = cases.assign(**survival(cases, table, settings))
     _check_training(cases, classes, table)
     _check_clinical(cases, [*cases.columns, *([] if features is None else features.columns)], settings, table)
-    _check_batch(cases, settings, table)
+    check_batches(cases, settings.harmonisation, table)
     if features is not None:
         features = features.loc[cases.index]
+        check_filled(features, cases["cohort"] == "train", table)
         _check_arm(features, settings, table)
     return Study(settings, path.resolve(), table.resolve(), cases, excluded, features, classes, case_list, at)
 
@@ -153,6 +152,8 @@ def _read(settings: StudySettings, path: Path) -> tuple[pd.DataFrame, pd.DataFra
     if len(absent):
         fault = f"{len(absent)} of {len(cases)} cases have no row of features (first: {' '.join(absent[0])})"
         raise InputError("E_FEATURES_ABSENT", source, fault, "extract them, or take the cases out of the case table")
+    check_same_outcome(cases, from_features, settings.outcome.column, (table, source))
+    tell_unused(cases, from_features, (table, source))
     return cases, features, table
 
 
@@ -211,6 +212,8 @@ def _classes(values: pd.Series, settings: StudySettings, table: Path) -> tuple[s
     named = settings.outcome.classes
     if named is None and settings.outcome.column == "astlof_class":
         named = ("0", "1", "2")
+    if named is None:
+        check_number_of_classes(values, settings.outcome.column, table)
     unknown = [value for value in found if named is not None and value not in named]
     if named is not None and unknown:
         fault = f"{settings.outcome.column} has the value {unknown[0]!r}"
@@ -255,22 +258,6 @@ def _check_training(cases: pd.DataFrame, classes: tuple[str, ...], table: Path) 
         if absent:
             fault = f"class {', '.join(absent)} is missing in the {cohort} cohort"
             warn("W_CLASS_COHORT", table, fault, "its AUC and the macro AUC cannot be given there")
-
-
-def _check_batch(cases: pd.DataFrame, settings: StudySettings, table: Path) -> None:
-    """Refuse a named batch column with gaps; say where one that `auto` would take has some."""
-    wanted = settings.harmonisation.batch
-    for name in BATCHES if wanted == "auto" else (wanted,) if wanted in BATCHES else ():
-        gaps = int(cases[name].isna().sum())
-        found = f"{name} is empty in {gaps} of {len(cases)} cases"
-        if gaps and wanted == name:
-            remedy = f"fill column {name}, or set harmonisation.batch to auto or none"
-            raise InputError("E_BATCH_MISSING", table, found, remedy)
-        if 0 < gaps < len(cases):
-            taken = batch_column(settings, cases)
-            warn("W_BATCH_GAPS", table, found, f"ComBat takes {taken} for it" if taken else "ComBat corrects nothing")
-        if not gaps:
-            return
 
 
 def _check_arm(features: pd.DataFrame, settings: StudySettings, table: Path) -> None:

@@ -11,8 +11,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+
+def _text(value: Any) -> Any:
+    """A whole number as text, as the cells of a table are; what YAML takes for true or false is refused."""
+    if isinstance(value, bool):
+        raise ValueError("YAML reads yes, no, on and off as true and false: write it in quotes")
+    return str(value) if isinstance(value, int) else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 ClassifierName = Literal["LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP"]
 ImageType = Literal["original", "log", "wavelet", "square", "squareroot", "logarithm", "exponential", "gradient"]
@@ -34,14 +43,14 @@ class Outcome(Section):
     """`outcome:` what is predicted (METHODS A2, A7)."""
 
     column: str = Field("astlof_class", description="column of the case table that holds the class")
-    classes: tuple[str, ...] | None = Field(None, description="class values in order; default: sorted as found")
+    classes: tuple[Text, ...] | None = Field(None, description="class values in order; default: sorted as found")
     ordered: bool = Field(True, description="false switches off every step that needs an order of the classes")
 
 
 class CohortRule(Section):
     """One validation cohort chosen by centre, by date, or by both."""
 
-    center: tuple[str, ...] = Field((), description="centres; empty: any")
+    center: tuple[Text, ...] = Field((), description="centres; empty: any")
     date_from: date | None = Field(None, description="first CT date included")
     date_until: date | None = Field(None, description="last CT date included")
 
@@ -166,7 +175,7 @@ class Harmonisation(Section):
     batch: Literal["auto", "scanner", "center", "none"] = Field("auto", description="auto: scanner, else center")
     covariates: tuple[Literal["age", "sex"], ...] = Field((), description="kept by ComBat; the outcome never")
     unseen: Literal["none", "adapt"] = Field("none", description="batch absent in training: leave, or adapt unlabelled")
-    reference: str | None = Field(
+    reference: Text | None = Field(
         "largest", min_length=1, description="batch that stays as it is; largest: of training; null: the grand mean"
     )
     parametric: bool = Field(True, description="parametric priors")
@@ -265,6 +274,13 @@ class Honesty(Section):
         Literal["permutation", "isolation", "ledger", "voxels", "siblings", "copies", "columns", "tables"], ...
     ] = Field((), description="checks not to run (docs/honesty.md)")
 
+    @field_validator("permutations")
+    @classmethod
+    def _some(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("at least 1; `leave_out: [permutation]` runs none, and the report says so")
+        return value
+
 
 class Clinical(Section):
     """`clinical:` baseline characteristics for the clinical baseline and the nomogram (A6, A8, H2)."""
@@ -329,6 +345,12 @@ class StudySettings(Section):
         """Columns that hold the outcome: the class, and for a LASSO of kind cox perhaps time and event."""
         named = (self.outcome.column, self.selection.time_column, self.selection.event_column)
         return tuple(name for name in named if name is not None)
+
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """Columns of the table that a setting gives a meaning: those of the outcome, the cohort, clinical ones."""
+        cohort = () if self.cohorts.column is None else (self.cohorts.column,)
+        return (*self.outcome_columns, *cohort, *self.clinical.columns)
 
     @property
     def crop_mm(self) -> float:

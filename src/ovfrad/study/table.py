@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ovfrad.astlof import SCHEMES, VERTEBRAE
-from ovfrad.errors import InputError
+from ovfrad.errors import InputError, warn
 
 #: Columns of the case table (DESIGN, table 1) and how their cells are read.
 COLUMNS = {
@@ -38,12 +38,13 @@ _SEX = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M"}
 def read_text_table(path: Path) -> pd.DataFrame:
     """Cells as stripped text, missing ones as None; one row per case, row numbers of the file as index.
 
-    CSV may be separated by comma, semicolon or tab and carry a byte-order mark; Excel is read from its first sheet.
+    CSV may be separated by comma, semicolon or tab and carry a byte-order mark; Excel is read from its first sheet;
+    of parquet a named index becomes columns. A column without a header and without cells is left out.
     """
     if not path.is_file():
         raise InputError("E_FILE_MISSING", path, "there is no such file", "give the path of a CSV or Excel table")
     try:
-        rows = _excel_rows(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv_rows(path)
+        rows = _READERS.get(path.suffix.lower(), _csv_rows)(path)
     except (UnicodeDecodeError, csv.Error, ValueError, KeyError, OSError) as error:
         fault = " ".join(str(error).split())[:160]
         raise InputError("E_TABLE_READ", path, f"not readable as a table ({fault})", "save it as CSV, UTF-8") from None
@@ -59,7 +60,26 @@ def read_text_table(path: Path) -> pd.DataFrame:
             raise InputError("E_TABLE_READ", path, fault, "quote cells that contain the separator")
     cells = [[_cell(text) for text in row] for row in rows[1:]]
     table = pd.DataFrame(cells, columns=header, index=range(2, len(rows) + 1), dtype=object)
-    return table.dropna(how="all")
+    return _with_headers(table, path).dropna(how="all")
+
+
+def _with_headers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The columns that have a name; row numbers before them are set aside, other cells without a name refused.
+
+    Spreadsheets write separators behind the last column, pandas and R the numbers of the rows before the first.
+    """
+    nameless = [bool(_NAMELESS.fullmatch(str(name))) for name in table.columns]
+    for j in np.flatnonzero(nameless):
+        filled = table.iloc[:, j].dropna()
+        if filled.empty:
+            continue
+        numbered = filled.is_unique and filled.str.fullmatch("[0-9]+").all()
+        if j or not numbered or len(filled) < len(table):
+            fault = f"column {j + 1} has no name in the header, and {len(filled)} cells (first: {filled.iloc[0]!r})"
+            raise InputError("E_COLUMN_NAME", f"{path.name}:{filled.index[0]}", fault, "name the column, or remove it")
+        fault = f"the first column has no name and holds {filled.iloc[0]}, {', '.join(filled.iloc[1:3])}, .."
+        warn("W_COLUMN_NAME", path, fault, "it is taken for numbers of rows and set aside")
+    return table.loc[:, np.logical_not(nameless)]
 
 
 def _csv_rows(path: Path) -> list[list[str]]:
@@ -77,6 +97,28 @@ def _excel_rows(path: Path) -> list[list[str]]:
     except BadZipFile:
         raise ValueError("no Excel file") from None
     return [[str(cell) for cell in row] for row in sheet.itertuples(index=False)]
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """A parquet file, columns of a named index among its columns; refused in one line if it is none."""
+    try:
+        table = pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises its own kinds for what is no parquet
+        fault = " ".join(str(error).split())[:160]
+        raise InputError("E_TABLE_READ", path, f"not readable as parquet ({fault})", "save it as CSV, UTF-8") from None
+    named = any(table.index.names)
+    return table.reset_index(names=None) if named else table.reset_index(drop=True)
+
+
+def _parquet_rows(path: Path) -> list[list[str]]:
+    table = read_parquet(path)
+    cells = table.astype(object).where(table.notna(), "")
+    return [[str(name) for name in table.columns], *([str(cell) for cell in row] for row in cells.to_numpy())]
+
+
+_READERS = {".xlsx": _excel_rows, ".xlsm": _excel_rows, ".parquet": _parquet_rows}
+#: No header, or what pandas puts in its place.
+_NAMELESS = re.compile(r"|Unnamed: [0-9.]+")
 
 
 def _cell(text: str) -> str | None:

@@ -16,9 +16,9 @@ from ovfrad.models.procedure import BEST
 from ovfrad.models.rows import Rows
 from ovfrad.study import Study
 from ovfrad.study import load as load_study
+from ovfrad.study.batches import batch_column
 from ovfrad.study.cohorts import COHORTS
 from ovfrad.study.file import to_yaml
-from ovfrad.study.load import batch_column
 from ovfrad.workflow import tuned
 from ovfrad.workflow.adapt import adapted, harmonised
 from ovfrad.workflow.case import PERTURBED
@@ -145,7 +145,7 @@ def _fit_arms(
             outcomes[recipe, arm], learned = adapted(outcome, cohorts) if adapt else (outcome, {})
             if not told:
                 parts = {cohort: part for (of, cohort), part in rows.items() if of == recipe}
-                told = harmonised(outcome, parts, learned, batch_column(study.settings, features.cases))
+                told = harmonised(outcome, parts, learned, batch_column(study.settings.harmonisation, features.cases))
     _check_headline(next(iter(studies.values())), outcomes)
     return outcomes, told
 

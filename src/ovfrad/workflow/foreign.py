@@ -14,7 +14,7 @@ from ovfrad.errors import InputError, warn
 from ovfrad.evaluation.compare import compare_all
 from ovfrad.evaluation.consistency import TRAINING, WHOLE, check_whole, cohorts, reservations
 from ovfrad.evaluation.summary import evaluate, thresholds
-from ovfrad.study.table import read_text_table
+from ovfrad.study.table import read_parquet, read_text_table
 from ovfrad.workflow import detail
 
 LEVEL = 0.95
@@ -111,13 +111,7 @@ def _read(path: Path) -> pd.DataFrame:
         return read_text_table(path)
     if not path.is_file():
         raise InputError("E_FILE_MISSING", path, "there is no such file", "give a prediction table")
-    try:
-        table = pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises its own kinds for what is no parquet
-        fault = " ".join(str(error).split())[:160]
-        raise InputError("E_TABLE_READ", path, f"not readable as parquet ({fault})", "save it as CSV, UTF-8") from None
-    named = [name for name in table.index.names if name]
-    return table.reset_index(names=None) if named else table.reset_index(drop=True)
+    return read_parquet(path)
 
 
 def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from ovfrad.models.procedure import BEST
 from ovfrad.phantom.cohort import sample_cohort
 from ovfrad.phantom.render import render
 from ovfrad.selection import FusedFeatures
-from ovfrad.study.load import batch_column
+from ovfrad.study.batches import batch_column
 from ovfrad.workflow.features import backbone_of
 from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -166,7 +166,7 @@ def _training(fitted: FittedStudy, outcome: Outcome, audit: str | None) -> dict[
     checks = "not run" if audit is None else audit
     summary = f"{len(training)} {kind}; {network}; nested macro AUC {nested}; honesty checks: {checks}"
     return {
-        "batch_column": batch_column(fitted.study.settings, fitted.features.cases),
+        "batch_column": batch_column(fitted.study.settings.harmonisation, fitted.features.cases),
         "rows": len(training), "patients": len(set(training.groups)), "synthetic": synthetic, "audit": audit,
         "summary": summary,
     }  # fmt: skip

@@ -10,7 +10,8 @@ from ovfrad.models.network import TunedArm
 from ovfrad.models.procedure import OWN, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.study import Study, StudySettings
-from ovfrad.study.load import batch_column, clinical_columns
+from ovfrad.study.batches import batch_column
+from ovfrad.study.load import clinical_columns
 from ovfrad.workflow.case import PERTURBED
 
 
@@ -33,7 +34,7 @@ def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame,
     second = second if len(second) else of_reader(table, PERTURBED)
     second = second.loc[second.index.isin(part.index)]
     radiomics = [name for name in X.columns if not str(name).startswith("deep_")]
-    column, clinical = batch_column(settings, cases), clinical_columns(settings, cases)
+    column, clinical = batch_column(settings.harmonisation, cases), clinical_columns(settings, cases)
     return Rows(
         X,
         part["y"],
