@@ -142,6 +142,9 @@ def test_reference_and_covariates_that_are_not_there(tmp_path: Path) -> None:
     assert refusal(write(tmp_path, rows, GRADE + "harmonisation: {reference: Z}\n")) == (
         "E_BATCH_REFERENCE table.csv: harmonisation.reference is 'Z', no scanner of a training case; name one of A, B"
     )
+    assert refusal(write(tmp_path, table(), GRADE + "harmonisation: {reference: Z}\n")).endswith(
+        "is 'Z', and no column names the batch of every case; fill scanner or center"
+    )
     assert refusal(write(tmp_path, rows, GRADE + "harmonisation: {covariates: [age]}\n")) == (
         "E_CLINICAL_GAP table.csv: ComBat covariate age is empty in 30 of 30 cases; fill it, or take it out of "
         "harmonisation.covariates"

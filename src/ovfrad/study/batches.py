@@ -34,6 +34,9 @@ def check_batches(cases: pd.DataFrame, settings: Harmonisation, path: Path) -> N
     """
     column = batch_column(settings, cases)
     _check_gaps(cases, column, settings, path)
+    if column is None and settings.batch != "none" and settings.reference not in (None, "largest"):
+        fault = f"harmonisation.reference is {settings.reference!r}, and no column names the batch of every case"
+        raise InputError("E_BATCH_REFERENCE", path, fault, f"fill {' or '.join(_candidates(settings))}")
     if column is None:
         return
     batches = cases[column][cases["cohort"] == "train"].astype(str)
