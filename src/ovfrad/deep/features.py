@@ -21,6 +21,8 @@ Normalisation = Literal["zscore", "imagenet", "radimagenet", "own"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
 BATCH = 64
+BLOCK = 4096
+"""Rows of a block of features: 32 MB, which the C library gives back whole."""
 """Patches in memory at a time: from here on larger batches are not faster on two cores."""
 Patches = NDArray[np.float32] | Iterable[NDArray[np.float32]]
 
@@ -68,11 +70,25 @@ def features(
         _require_patches(patches[:1] if patches.ndim == 4 else patches)
     kind, how = dtype_of(precision), own(normalise, backbone)
     network = folded(backbone.network).to(kind)
-    parts = []
     with torch_threads(threads), torch.inference_mode():
-        for images in batches(patches, batch_size):
-            parts.append(network(as_images(normalised(images, how), kind)).float().numpy())
-    return np.concatenate([np.empty((0, N_FEATURES), np.float32), *parts])
+        return _stacked(
+            network(as_images(normalised(images, how), kind)).float().numpy() for images in batches(patches, batch_size)
+        )
+
+
+def _stacked(parts: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Rows of all parts, shape (n, 2048), gathered in large blocks: many small arrays kept leave holes in memory."""
+    full, block, filled = [], np.empty((BLOCK, N_FEATURES), np.float32), 0
+    for part in parts:
+        rest = part
+        while len(rest):
+            taken = rest[: BLOCK - filled]
+            block[filled : filled + len(taken)] = taken
+            filled, rest = filled + len(taken), rest[len(taken) :]
+            if filled == BLOCK:
+                full.append(block)
+                block, filled = np.empty((BLOCK, N_FEATURES), np.float32), 0
+    return np.concatenate([*full, block[:filled]])
 
 
 def outputs(

@@ -99,7 +99,7 @@ def _volumes() -> None:
     add("name_with_a_line_break", image("ct\nE_FAKE scan.nii", lambda: plain()[:900], faulty=("ct E_FAKE scan.nii",)),
         REFUSED)  # fmt: skip
     add("name_with_an_escape",
-        image("ct\x1b[31m.nii", lambda: plain()[:900], faulty=("ct\x1b[31m.nii", "ct[31m.nii", "ct?[31m.nii")),
+        image("ct\x1b[31m.nii", lambda: plain()[:900], faulty=("ct[31m.nii", "ct?[31m.nii", "ct\\x1b[31m.nii")),
         REFUSED)  # fmt: skip
     for name, change in {
         "upper_case": {"type": None, "Type": "short"}, "spacings_too": {"spacings": "nan nan nan"},
