@@ -18,20 +18,38 @@ def models_words(data: ReportInput, cite: Cited) -> str:
         weights = "with classes weighted inversely to their frequency"
     elif models["smote"]:
         weights = f"with rare classes filled by SMOTE {cite('chawla2002')} inside each fold"
+    sources = [f"scikit-learn {cite('pedregosa2011')}"]
+    sources += [f"XGBoost {cite('chen2016')}"] if "XGBoost" in models["classifiers"] else []
+    sources += [f"LightGBM {cite('ke2017')}"] if "LightGBM" in models["classifiers"] else []
+    count = len(models["classifiers"])
+    return (
+        f"{_headline(data)} Beside it, {plural(count, 'classifier')} ({names}; {', '.join(sources)}) "
+        f"{'was' if count == 1 else 'were'} fitted to the selected set {weights}{_inner(data, count)}"
+    )
+
+
+def _inner(data: ReportInput, classifiers: int) -> str:
+    """What the inner folds chose, as many as there were."""
+    inner = _folds(data, "inner")
+    if not inner:
+        return (
+            ", at the first point of each grid: too few patients for inner folds. Probabilities were not recalibrated."
+        )
     recalibrated = (
         " Probabilities were recalibrated by a temperature and class offsets, with a prior at no correction, fitted "
         "to cross-fitted training predictions."
-        if models["recalibrate"]
+        if data.settings["models"]["recalibrate"]
         else ""
     )
     return (
-        f"{_headline(data)} Beside it, {plural(len(models['classifiers']), 'classifier')} ({names}; scikit-learn "
-        f"{cite('pedregosa2011')}, XGBoost {cite('chen2016')}, LightGBM {cite('ke2017')}) were fitted to the "
-        f"selected set "
-        f"{weights}, their grids chosen by log-loss in {models['inner_folds']}-fold cross-validation grouped by "
-        f"patient and "
-        f"stratified by class.{recalibrated}"
+        f", {'its grid' if classifiers == 1 else 'their grids'} chosen by log-loss in {inner}-fold cross-validation "
+        f"grouped by patient and stratified by class.{recalibrated}"
     )
+
+
+def _folds(data: ReportInput, kind: str) -> int:
+    """Outer or inner folds as they were used, which scarce classes make fewer than asked for."""
+    return int((data.run.get("folds") or {}).get(kind, data.settings["models"][f"{kind}_folds"]))
 
 
 def _headline(data: ReportInput) -> str:
@@ -50,11 +68,11 @@ def _headline(data: ReportInput) -> str:
 
 def evaluation_words(data: ReportInput, cite: Cited) -> str:
     """Folds, measures, intervals, comparisons, calibration, sets."""
-    models, resamples = data.settings["models"], data.settings["evaluation"]["resamples"]
+    resamples = data.settings["evaluation"]["resamples"]
     level = data.settings["evaluation"]["level"]
     ordered = " for P(class ≥ k) and the highest class" if data.ordered and len(data.classes) > 2 else ""
     return (
-        f"Training patients were evaluated out of fold in {models['outer_folds']} outer folds that repeat the whole "
+        f"Training patients were evaluated out of fold in {_folds(data, 'outer')} outer folds that repeat the whole "
         "chain; validation cohorts were predicted once, by the model of all training patients. One-vs-rest AUCs have "
         f"logit-DeLong intervals {cite('delong1988')} robust to several rows of one patient "
         f"{cite('obuchowski1997')}, and Newcombe's method 5 {cite('newcombe2006')} where a class or its rest has fewer "

@@ -103,6 +103,7 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
         "warnings": told,
         "case_warnings": features.warnings,
         "harmonisation": combat,
+        "folds": _folds(outcomes[study.settings.recipe, study.arms[0]]),
         "fit_seconds": round(time.monotonic() - started, 1),
     }
     fitted = FittedStudy(studies, features, outcomes, rows, folder, run)
@@ -148,6 +149,12 @@ def _fit_arms(
                 told = harmonised(outcome, parts, learned, batch_column(study.settings.harmonisation, features.cases))
     _check_headline(next(iter(studies.values())), outcomes)
     return outcomes, told
+
+
+def _folds(outcome: engine.Outcome) -> dict[str, int]:
+    """Outer and inner folds that the headline's classes allowed; inner 0: nothing was tuned."""
+    used = outcome.fitted.procedure
+    return {"outer": used.models.outer_folds, "inner": used.models.inner_folds if used.tune else 0}
 
 
 def _check_headline(study: Study, outcomes: dict[tuple[str, str], engine.Outcome]) -> None:
