@@ -64,7 +64,9 @@ def methods_section(data: ReportInput) -> Section:
     )
     blocks = [Block("text", title=title, text=words) for title, words in paragraphs]
     return Section(
-        "methods", "Methods, to be edited", [head, *blocks, Block("list", title="References", items=references)]
+        "methods",
+        "Methods, to be edited",
+        [head, *blocks, Block("list", title="References", name="references", items=references)],
     )
 
 

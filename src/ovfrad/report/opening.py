@@ -40,18 +40,25 @@ def banners(data: ReportInput) -> list[tuple[str, str]]:
         found.append(("fail", f"Predictors that are part of the label or follow from it are in use: {names}."))
     if data.synthetic:
         found.append(("note", "Synthetic images: this run tests the software and says nothing about patients."))
-    if random_arms(data):
-        arms = ", ".join(random_arms(data))
-        found.append(
-            ("note", f"Random network: arm {arms} has seeded random weights; its deep features were never trained.")
-        )
+    if random := _random_arms(data, tuned=False):
+        said = f"arm {', '.join(random)} has seeded random weights; its deep features were never trained."
+        found.append(("note", f"Random network: {said}"))
+    if begun := _random_arms(data, tuned=True):
+        said = f"the network of arm {', '.join(begun)} began with seeded random weights; it was tuned on training "
+        found.append(("note", f"Random start: {said}patients alone and knows no other images."))
     found.append(("plain", "Research use only, not a medical device."))
     return found
 
 
-def random_arms(data: ReportInput) -> list[str]:
-    """Arms whose network is random."""
-    return [arm for arm, weights in data.weights.items() if weights.kind == "random"]
+def _is_tuned(data: ReportInput, arm: str) -> bool:
+    arms = data.settings.get("deep", {}).get("arms", {})
+    return bool(arms.get(arm, {}).get("tuned"))
+
+
+def _random_arms(data: ReportInput, tuned: bool) -> list[str]:
+    """Arms whose network has, or began its tuning with, random weights."""
+    random = [arm for arm, weights in data.weights.items() if weights.kind == "random"]
+    return [arm for arm in random if _is_tuned(data, arm) == tuned]
 
 
 def headline_words(data: ReportInput) -> str:
@@ -105,11 +112,19 @@ def _images(data: ReportInput) -> str:
 
 def _weights(data: ReportInput) -> list[str]:
     if not data.weights or data.source == "features":
-        return ["No network was used: the study has no deep arm."]
-    words = {"random": "seeded random network, never trained on any image", "none": "no network; radiomics alone"}
+        brought = [arm for arm in data.selection if arm != "table"] if data.source == "features" else []
+        told = f"Deep features ({', '.join(brought)}) came with the feature table."
+        return [told if brought else "No network was used: the study has no deep arm."]
+    words = {
+        ("none", False): "no network; radiomics alone",
+        ("random", False): "seeded random network, never trained on any image",
+        ("random", True): "network with seeded random weights, tuned on training patients in every fold",
+        ("file", False): "weights file of the user, frozen",
+        ("file", True): "weights file of the user, tuned on training patients in every fold",
+    }
     lines = []
     for arm, weights in data.weights.items():
-        line = f"Arm {arm}: {words.get(weights.kind, 'weights file of the user, frozen')}"
+        line = f"Arm {arm}: {words[weights.kind, _is_tuned(data, arm) and weights.kind != 'none']}"
         detail = [weights.description] if weights.description and weights.kind != "none" else []
         detail += [f"sha256 {weights.sha256[:12]}…"] if weights.sha256 else []
         lines.append(line + (f" ({'; '.join(detail)})" if detail else "") + ".")
@@ -210,8 +225,9 @@ def cautions(data: ReportInput) -> list[str]:
     lines = []
     if data.synthetic:
         lines.append("Nothing about patients: the images are synthetic and their signal was put there by a program.")
-    if random_arms(data):
-        lines.append("Nothing about transfer learning: the network of the random arm has never seen an image.")
+    if random := [*_random_arms(data, tuned=False), *_random_arms(data, tuned=True)]:
+        arms = f"arm {' and '.join(random)}"
+        lines.append(f"Nothing about transfer learning: the network of {arms} never saw images of another kind.")
     if data.outcome == "astlof_class":
         lines.append(
             "Not that CT replaces the ASTLOF score: MRI, DXA and pain are part of the class, and CT does not show pain."
@@ -238,8 +254,9 @@ def _small(data: ReportInput) -> list[str]:
 def weights_text(data: ReportInput) -> str:
     """Short statement for figure footers."""
     parts = ["synthetic images"] if data.synthetic else []
-    if random_arms(data):
-        parts.append(f"arm {', '.join(random_arms(data))}: random network")
+    for tuned, words in ((False, "random network"), (True, "network tuned from random weights")):
+        if arms := _random_arms(data, tuned):
+            parts.append(f"arm {', '.join(arms)}: {words}")
     return " · ".join(parts)
 
 

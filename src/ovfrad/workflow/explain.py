@@ -30,7 +30,7 @@ from ovfrad.workflow.rows import make_rows
 from ovfrad.workflow.tuned import with_network
 
 NOMOGRAM_NOTE = (
-    "Fitted to rad-scores of chains that did not see the patient; tests take vertebrae of one patient as independent."
+    "Fitted to rad-scores of chains that did not see the patient; tests take vertebrae of one patient as independent"
 )
 #: Cases explained: enough for a beeswarm, few enough for sampling.
 MOST_CASES = 60
