@@ -18,6 +18,8 @@ def corrected(data: ReportInput) -> bool:
 def harmonisation_words(data: ReportInput, cite: Cited | None = None) -> str:
     """Sentences on the harmonisation of the radiomics; with citations where these are collected."""
     settings, found = data.settings["harmonisation"], _found(data)
+    if "harmonisation" not in data.run:
+        return "What ComBat corrected is not known: the run was made by an earlier version."
     batch = {"center": "centre"}.get(found.get("column") or "", found.get("column") or "")
     if settings["batch"] == "none":
         return "Features were not harmonised, as the study file says."
