@@ -66,7 +66,13 @@ def page(written: Path) -> Page:
 
 @pytest.fixture(scope="module")
 def plain_written(plain: ReportInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(plain, tmp_path_factory.mktemp("plain"))
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / ".report-killed" / "figures").mkdir(parents=True)
+    return write_report(plain, folder)
+
+
+def test_what_a_killed_report_left_is_taken_away(plain_written: Path) -> None:
+    assert sorted(path.name for path in plain_written.parent.iterdir()) == ["figures", "report.html", "tables"]
 
 
 def test_nothing_is_loaded_from_outside(page: Page, written: Path) -> None:

@@ -25,6 +25,8 @@ from ovfrad.report.words import RESEARCH_ONLY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Begins the name of the folder in which a report is made before it is moved to its place.
+UNFINISHED = ".report-"
 #: First characters of what a spreadsheet may run as a formula, and what looks like that but is a number.
 _FORMULA = ("=", "+", "-", "@")
 _NUMBER = re.compile(r"-\d[\d.]*%?( \([\d. to-]+\)| \(no interval\))?")
@@ -53,7 +55,9 @@ def write_report(data: ReportInput, folder: Path, progress: Callable[[int, int],
     from ovfrad.report.html import render
 
     folder.mkdir(parents=True, exist_ok=True)
-    made = Path(mkdtemp(prefix=".report-", dir=folder))
+    for left in folder.glob(f"{UNFINISHED}*"):  # of a report that was killed
+        shutil.rmtree(left)
+    made = Path(mkdtemp(prefix=UNFINISHED, dir=folder))
     try:
         (made / "tables").mkdir()
         (made / "figures").mkdir()
