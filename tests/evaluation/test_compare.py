@@ -10,10 +10,18 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
-from ovfrad.evaluation.auc import auc
+from ovfrad.evaluation.auc import auc, influence
 from ovfrad.evaluation.compare import compare, compare_all
 from ovfrad.evaluation.estimate import Estimate, PValue
-from ovfrad.evaluation.paired import PairedTest, bootstrap_p, delong_test, holm, macro_test, permutation_p
+from ovfrad.evaluation.paired import (
+    PairedTest,
+    bootstrap_p,
+    class_difference,
+    delong_test,
+    holm,
+    macro_test,
+    permutation_p,
+)
 
 
 def pair(n: int = 150, seed: int = 0, better: float = 1.5, worse: float = 0.3) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -83,9 +91,33 @@ def test_an_absent_class_has_no_test_and_the_others_do() -> None:
 def test_the_null_is_rejected_about_as_often_as_it_should_be() -> None:
     nulls = (pair(80, seed, 1.0, 1.0) for seed in range(200))
     p = [macro_test(a["y_true"], a[PS], b[PS], a["patient_id"]).p for a, b in nulls]
-    assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.10
+    assert 0.01 <= np.mean(np.array(p, dtype=float) < 0.05) <= 0.10  # none where a class has two patients
     swapped = [permutation_p(a["y_true"], a[PS], b[PS], a["patient_id"], 99) for a, b in map(null_pair, range(100))]
-    assert np.mean(np.array(swapped) < 0.05) <= 0.12
+    assert np.mean(np.array(swapped, dtype=float) < 0.05) <= 0.12
+
+
+@pytest.mark.parametrize("cases", [1, 2])
+def test_no_test_where_a_class_has_fewer_than_three_patients(cases: int) -> None:
+    """One case tells nothing of others: the normal distribution would reject in .59 of such null pairs."""
+    first, second = (t.assign(y_true=np.r_[[2] * cases, np.arange(51 - cases) % 2]) for t in pair(51))
+    for result in (compare(first, second), *compare_all({"a": first, "b": second})):
+        rows = [result["macro_auc"], result["class_auc"]["2"]] if "macro_auc" in result else [result]
+        for row in (row for row in rows if row.get("metric") not in ("class_auc.0", "class_auc.1")):
+            assert [row["p"], row["p_bootstrap"], row["low"], row["high"]] == [None] * 4
+            assert "patients among the cases, fewer than 3" in row["method"]
+            assert row.get("p_permutation") is None
+    assert compare(first, second)["bootstrap"]["class_auc"]["2"]["low"] is None
+    assert compare(first, second)["class_auc"]["0"]["p"] is not None
+
+
+@pytest.mark.parametrize("cases", [3, 5, 10])
+def test_class_tests_of_few_cases_keep_their_level(cases: int) -> None:
+    rng, y, codes, rejected = np.random.default_rng(cases), np.arange(51) < cases, np.arange(51), 0
+    for _ in range(800):
+        values, influences = influence(y, rng.normal(size=(2, 51)) + 1.2 * y, codes)
+        p = class_difference(values[0] - values[1], influences[0] - influences[1], y, codes, 0.95).p
+        rejected += p is not None and p < 0.05
+    assert rejected / 800 <= 0.065
 
 
 PS = ["p_0", "p_1", "p_2"]

@@ -72,6 +72,23 @@ def test_brier_and_class_ece_of_known_cases() -> None:
     assert class_ece(y, p)[2] == pytest.approx((counts[counts > 0] * np.abs(mean[0] - share[0])).sum() / 3000)
 
 
+def test_reliability_keeps_equal_probabilities_apart_from_others() -> None:
+    """A model that says .1 or .9 whatever the case is not calibrated, however few values it has."""
+    p = np.where(np.arange(300) % 3 == 0, 0.9, 0.1)
+    curve = reliability(table((np.arange(300) % 50 < 17).astype(int), np.column_stack([1 - p, p])))
+    own = curve[curve["class"] == 1]
+    assert own["predicted"].tolist() == pytest.approx([0.1, 0.9])
+    assert own["n"].tolist() == [200, 100]
+    assert own["observed"].tolist() == pytest.approx([0.34, 0.34], abs=0.05)
+
+
+def test_a_threshold_that_a_sum_of_probabilities_meets_is_met() -> None:
+    data = table(np.array([0, 2]), np.array([[0.2, 0.7, 0.1], [0.2, 0.7, 0.1]]))
+    curves = decision_curves(data, [0.8])
+    model = curves[(curves["strategy"] == "model") & (curves["decision"] == "P(class >= 1)")]
+    assert model["net_benefit"].tolist() == pytest.approx([0.5 - 0.5 * 4])
+
+
 def test_reliability_counts_every_row_once_for_each_class() -> None:
     curve = reliability(table(*cases(187, 2)))
     assert curve.groupby("class")["n"].sum().tolist() == [187] * 3

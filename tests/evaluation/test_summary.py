@@ -173,3 +173,15 @@ def test_estimate_refuses_what_cannot_be_printed() -> None:
     with pytest.raises(ValueError, match="must be finite"):
         Estimate(float("nan"), None, None, "x", 3)
     assert str(Estimate.without("no cases", 5, 5)) == "none (no cases; n = 5 vertebrae of 5 patients)"
+
+
+def test_no_percentile_interval_where_a_class_has_fewer_than_three_patients() -> None:
+    rng = np.random.default_rng(4)
+    p = rng.dirichlet(np.ones(3), 51)
+    rows = pd.DataFrame({"patient_id": range(51), "y_true": np.r_[2, np.arange(50) % 2]})
+    found = evaluate(rows.assign(**{f"p_{k}": p[:, k] for k in range(3)}), resamples=200)
+    for estimate in (found["hand_till"], found["balanced_accuracy"], found["bootstrap"]["macro_auc"]):
+        assert estimate["estimate"] is not None
+        assert estimate["low"] is None
+        assert "1 patients among the cases, fewer than 3 of class 2" in estimate["method"]
+    assert found["bootstrap"]["class_auc"]["0"]["low"] is not None

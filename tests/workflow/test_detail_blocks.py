@@ -51,7 +51,7 @@ def test_within_centres_drops_pairs_between_them() -> None:
 
 def test_sets_are_counted_by_class() -> None:
     inside = np.array([[True, False], [True, True], [False, True], [True, False]])
-    block = set_block(inside, np.array([0, 0, 1, 1]), pd.Series(list("abcc")), 0.95)
+    block = set_block(inside, np.array([0, 0, 1, 1]), pd.Series(list("abcc")))
     assert block["coverage"]["estimate"] == 0.75
     assert block["mean_size"] == 1.25
     assert block["sizes"] == [0, 3, 1]

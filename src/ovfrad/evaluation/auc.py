@@ -120,11 +120,21 @@ def patient_counts(cases: NDArray[np.bool_], patients: NDArray[np.intp]) -> tupl
     return len(np.unique(patients[cases])), len(np.unique(patients[~cases]))
 
 
-def _too_few(cases: NDArray[np.bool_], patients: NDArray[np.intp]) -> str | None:
-    """Return why there is no interval, or None."""
+def too_few(cases: NDArray[np.bool_], patients: NDArray[np.intp], what: str = "interval") -> str | None:
+    """Return why there is no interval (or no test, as `what` says), or None."""
     for found, name in zip(patient_counts(cases, patients), ("cases", "non-cases"), strict=True):
         if found < FEWEST:
-            return f"no interval: {found} patients among the {name}, fewer than {FEWEST}"
+            return f"no {what}: {found} patients among the {name}, fewer than {FEWEST}"
+    return None
+
+
+def too_few_of_a_class(
+    y: NDArray[np.intp], classes: int, patients: NDArray[np.intp], what: str = "interval"
+) -> str | None:
+    """Return why nothing can be said of all classes together, or None."""
+    for k in range(classes):
+        if reason := too_few(y == k, patients, what):
+            return f"{reason} of class {k}"
     return None
 
 
@@ -161,7 +171,7 @@ def class_auc(cases: ArrayLike, score: ArrayLike, patients: ArrayLike | None = N
     if m in (0, n):
         return Estimate.without(f"no AUC: {'no' if m == 0 else 'only'} cases among {n} rows", n, known)
     (value,), influences = influence(y, score, codes)
-    if reason := _too_few(y, codes):
+    if reason := too_few(y, codes):
         return Estimate(value, None, None, reason, n, known)
     if np.ptp(np.asarray(score, dtype=float)) == 0:
         return Estimate(value, None, None, "no interval: every row has the same score", n, known)
@@ -243,7 +253,7 @@ def macro_auc(
         return class_auc(y == 1, table[:, 1], codes, level)
     value = float(aucs.mean())
     for k in range(classes):
-        if reason := _too_few(y == k, codes):
+        if reason := too_few(y == k, codes):
             return Estimate(value, None, None, f"{reason} of class {k}", n, known)
     if value in (0.0, 1.0):
         limits = [newcombe_interval(value, *patient_counts(y == k, codes), level) for k in range(classes)]

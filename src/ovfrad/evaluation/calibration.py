@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from scipy.stats import rankdata
 
 from ovfrad.evaluation.estimate import wilson
 from ovfrad.evaluation.tables import arrays
@@ -56,7 +57,7 @@ def reliability(table: pd.DataFrame, bins: int = 10, level: float = 0.95) -> pd.
     table : DataFrame
         One model's predictions in one cohort.
     bins : int
-        Largest number of bins; fewer where rows tie or are below ten a bin.
+        Largest number of bins; fewer where there would be less than ten rows a bin. Equal probabilities share one.
     level : float
         Of Wilson's interval of the observed share.
 
@@ -70,8 +71,7 @@ def reliability(table: pd.DataFrame, bins: int = 10, level: float = 0.95) -> pd.
     rows = []
     for k in range(data.classes):
         p, cases = data.p[:, k], data.y == k
-        edges = np.unique(np.quantile(p, np.linspace(0, 1, wanted + 1)))
-        where = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(len(edges) - 2, 0))
+        where = ((rankdata(p) - 0.5) * wanted / data.n).astype(np.intp)  # midranks: equal probabilities share a bin
         for index in np.unique(where):
             inside = where == index
             n, share = int(inside.sum()), float(cases[inside].mean())

@@ -15,11 +15,10 @@ from ovfrad.evaluation import auc
 from ovfrad.evaluation.bootstrap import class_aucs, percentile
 from ovfrad.evaluation.estimate import Estimate
 from ovfrad.evaluation.paired import (
-    CLASS_METHOD,
     PairedTest,
     bootstrap_p,
+    class_difference,
     holm,
-    influence_test,
     macro_difference,
     permutation_p,
 )
@@ -97,7 +96,8 @@ def compare(
         flat[f"class_auc.{k}"]["p_holm"] = p
     for name, result in flat.items():
         interval = percentile(values[name], result["estimate"], a.n, a.n_patients, level, "paired patient bootstrap")
-        beside[name] = interval.as_dict()
+        without = Estimate(result["estimate"], None, None, result["method"], a.n, a.n_patients)
+        beside[name] = (without if result["low"] is None and result["p"] is None else interval).as_dict()
     swapped = permutation_p(a.y, a.p, b.p, a.patients, permutations, seed) if permutations else None
     sides = {"first": _identity(first), "second": _identity(second)}
     return nested(flat) | {"bootstrap": nested(beside), "permutation_p": swapped} | sides
@@ -188,13 +188,16 @@ def _differences(one: Prepared, two: Prepared, level: float) -> dict[str, Row]:
         _no_test(int(missing[0]), data) if len(missing) else macro_difference(gap, rows, data.y, data.patients, level)
     )
     values = _resampled(one, two)
-    return {name: test.as_dict() | {"p_bootstrap": bootstrap_p(values[name])} for name, test in found.items()}
+    return {
+        name: test.as_dict() | {"p_bootstrap": None if test.p is None else bootstrap_p(values[name])}
+        for name, test in found.items()
+    }
 
 
 def _class_test(k: int, difference: float, influence: Floats, data: Predictions, level: float) -> PairedTest:
     if not np.isfinite(difference):
         return _no_test(k, data)
-    return influence_test(float(difference), influence, data.patients, CLASS_METHOD, level)
+    return class_difference(float(difference), influence, data.y == k, data.patients, level)
 
 
 def _no_test(k: int, data: Predictions) -> PairedTest:

@@ -15,6 +15,8 @@ from ovfrad.evaluation.tables import Predictions, arrays
 Floats = NDArray[np.float64]
 GRID = tuple(np.round(np.arange(0.01, 0.81, 0.01), 2).tolist())
 """Threshold probabilities at which the curves are drawn."""
+ROUNDING = 1e-9
+"""A probability this little below a threshold is at it: sums such as .7 + .1 end below .8."""
 
 
 def net_benefit(cases: ArrayLike, probability: ArrayLike, thresholds: ArrayLike) -> Floats:
@@ -32,7 +34,7 @@ def _gain(y: Floats, p: Floats, t: Floats) -> Floats:
     """Return what each row adds at each threshold, shape (thresholds, n)."""
     if ((t <= 0) | (t >= 1)).any():
         raise ValueError("a threshold probability lies strictly between 0 and 1.")
-    acts = p[None, :] >= t[:, None]
+    acts = p[None, :] >= t[:, None] - ROUNDING
     return acts * (y[None, :] - (1 - y[None, :]) * (t / (1 - t))[:, None])
 
 

@@ -164,25 +164,25 @@ def conformal_block(rows: pd.DataFrame, level: float, ordered: bool, calibration
         part = rows[rows["cohort"] == cohort]
         if len(part):
             inside = sets.predict(part[columns].to_numpy(), 1 - level, contiguous=ordered)
-            found["cohorts"][cohort] = set_block(inside, part["y_true"].to_numpy(int), part["patient_id"], level)
+            found["cohorts"][cohort] = set_block(inside, part["y_true"].to_numpy(int), part["patient_id"])
     return found
 
 
-def set_block(inside: np.ndarray, y: np.ndarray, patients: pd.Series, level: float) -> Block:
-    """Coverage (Wilson, patients as trials) and mean size of sets, shape (n, K), for all rows and each class."""
+def set_block(inside: np.ndarray, y: np.ndarray, patients: pd.Series) -> Block:
+    """Coverage (Wilson, 95 %, patients as trials) and mean size of sets, shape (n, K), for all rows and each class."""
     everyone, ids = np.ones(len(y), dtype=bool), patients.to_numpy()
-    by_class = {str(k): _covered(inside, y, ids, y == k, level) for k in range(inside.shape[1])}
+    by_class = {str(k): _covered(inside, y, ids, y == k) for k in range(inside.shape[1])}
     sizes = np.bincount(inside.sum(axis=1), minlength=inside.shape[1] + 1).tolist()
-    return {**_covered(inside, y, ids, everyone, level), "sizes": sizes, "class": by_class}
+    return {**_covered(inside, y, ids, everyone), "sizes": sizes, "class": by_class}
 
 
-def _covered(inside: np.ndarray, y: np.ndarray, patients: np.ndarray, chosen: np.ndarray, level: float) -> Block:
+def _covered(inside: np.ndarray, y: np.ndarray, patients: np.ndarray, chosen: np.ndarray) -> Block:
     n, known = int(chosen.sum()), len(set(patients[chosen]))
     if n == 0:
         return {"n": 0, "coverage": Estimate.without("no rows", 0, 0).as_dict(), "mean_size": None}
     shares, counts = coverage(inside[chosen], y[chosen]), np.bincount(y[chosen], minlength=inside.shape[1])
     value = float(np.nansum(shares * counts) / n)
-    told = Estimate(value, *wilson(value * known, known, level), "Wilson, patients as trials", n, known)
+    told = Estimate(value, *wilson(value * known, known), "Wilson, patients as trials", n, known)
     return {"n": n, "coverage": told.as_dict(), "mean_size": float(inside[chosen].sum(axis=1).mean())}
 
 
