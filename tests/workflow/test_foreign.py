@@ -11,8 +11,12 @@ import pytest
 
 from ovfrad.cli import app
 from ovfrad.cli.console import guarded
+from ovfrad.errors import InputWarning
 from ovfrad.evaluation.auc import class_auc
 from ovfrad.evaluation.paired import delong_test
+from ovfrad.workflow.foreign import closer, read_foreign
+from ovfrad.workflow.foreign import evaluated as blocks_of
+from ovfrad.workflow.foreign_files import Results, report_input
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "evaluation"
 
@@ -267,11 +271,86 @@ def test_the_tests_of_the_command_are_those_of_the_functions(evaluated: Path) ->
 
 @pytest.mark.parametrize("name", ["Training", "TRAIN"])
 def test_training_rows_fix_the_thresholds_under_any_usual_name(name: str, tmp_path: Path) -> None:
-    from ovfrad.workflow.foreign import evaluated as blocks_of
-    from ovfrad.workflow.foreign import read_foreign
-
     frame = table(("LR",)).replace({"cohort": {"train": name, "Lyon": "trainees"}})
     found = read_foreign(written(frame, tmp_path))
     blocks = {cohort: block for _, cohort, block in blocks_of(found, resamples=100)}
     assert list(blocks) == ["train", "internal", "trainees"]
     assert blocks["trainees"]["operating_point"].keys() == {"0", "1", "2"}
+
+
+def same_ids(cohorts: tuple[str, str]) -> pd.DataFrame:
+    """One model, two cohorts of the same patient ids whose sex and centre differ."""
+    one = table(("LR",)).query("cohort == 'internal'")
+    other = one.assign(y_true=one["y_true"].to_numpy()[::-1], sex=one["sex"].map({"F": "M", "M": "F"}), center="z")
+    return pd.concat([one.assign(cohort=cohorts[0]), other.assign(cohort=cohorts[1])], ignore_index=True)
+
+
+def subgroup_sizes(frame: pd.DataFrame, folder: Path) -> dict[tuple[str, str], tuple[int, list[int]]]:
+    with pytest.warns(InputWarning, match="W_PATIENT_COHORTS"):
+        found = read_foreign(written(frame, folder))
+    blocks = closer(found, found.models[0])["subgroups"]
+    return {(b["rows"], b["level"]): (b["n_patients"], b["counts"]) for b in blocks if b["variable"] in ("all", "sex")}
+
+
+@pytest.mark.parametrize("cohorts", [("train", "internal"), ("internal", "Lyon")])
+def test_subgroups_take_the_covariates_of_their_own_rows(cohorts: tuple[str, str], tmp_path: Path) -> None:
+    frame = same_ids(cohorts)
+    sizes = subgroup_sizes(frame, tmp_path)
+    sets = frame["cohort"].where(frame["cohort"] == "train", "validation")
+    for (name, sex), rows in frame.groupby([sets, "sex"]):
+        counts = np.bincount(rows["y_true"], minlength=3).tolist()
+        assert sizes[name, sex] == (rows["patient_id"].nunique(), counts)
+    assert sizes["validation", "all"][0] == 30
+
+
+def test_patients_of_two_validation_cohorts_are_pooled_as_one_cluster(tmp_path: Path) -> None:
+    out, frame = tmp_path / "out", same_ids(("internal", "Lyon"))
+    assert ovfrad("evaluate", written(frame, tmp_path), "--out", out) == 0
+    details = json.loads((out / "results.json").read_text(encoding="utf-8"))["details"]["LR"]
+    everyone = details["subgroups"][0]
+    assert (everyone["rows"], everyone["n"], everyone["n_patients"]) == ("validation", 120, 30)
+    assert details["within_center"]["validation"]["centers"] == 2
+
+
+def test_two_models_of_one_joined_label_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = table().assign(arm="all")
+    frame["recipe"] = frame["model"].map({"LR": "a", "RF": "a all"})
+    frame["model"] = frame["model"].map({"LR": "all b", "RF": "b"})
+    assert ovfrad("evaluate", written(frame, tmp_path, "t.csv")) == 2
+    named = "recipe 'a'/arm 'all'/model 'all b' and recipe 'a all'/arm 'all'/model 'b' are both called 'a all all b'"
+    assert capsys.readouterr().err == f"E_MODEL_LABEL t.csv: {named}; rename one of them\n"
+
+
+def test_a_cohort_called_training_rows_stands_beside_training(tmp_path: Path) -> None:
+    frame = table(("LR",)).replace({"cohort": {"internal": "training rows"}}).query("cohort != 'Lyon'")
+    found = read_foreign(written(frame, tmp_path))
+    results = Results(list(blocks_of(found, resamples=50)), [])
+    data = report_input(found, results)
+    cohorts = data.results["recipes"]["-"]["cohorts"]
+    assert {name: arms["-"]["LR"]["n"] for name, arms in cohorts.items()} == {
+        "training rows (train)": 120,
+        "training rows": 60,
+    }
+    assert data.predictions["cohort"].value_counts().to_dict() == {"training rows (train)": 120, "training rows": 60}
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_scores_that_only_rank_have_no_micro_auc(K: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = table(("LR",), K=K).query("cohort == 'Lyon'").drop(columns=["sex", "center"])
+    frame["p_1"] = 100 * frame["p_1"]
+    assert ovfrad("evaluate", written(frame, tmp_path), "--ranking-only", "--out", tmp_path / "out") == 0
+    assert "micro AUC cannot be given: no micro AUC of scores that are not probabilities" in capsys.readouterr().out
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    block = results["tables"]["cohort Lyon, model LR"]
+    assert block["micro_auc"] == block["bootstrap"]["micro_auc"]
+    assert (block["micro_auc"]["estimate"], block["micro_auc"]["n"]) == (None, 45)
+    assert block["macro_auc"]["estimate"] > 0.5
+    assert "AUC micro" not in pd.read_csv(tmp_path / "out" / "tables" / "table3.csv")
+
+
+@pytest.mark.parametrize("name", ["p_value", "p_01", "p_"])
+def test_a_column_that_is_no_probability_is_not_a_class(name: str, tmp_path: Path) -> None:
+    with pytest.warns(InputWarning) as told:
+        read_foreign(written(table(("LR",)).assign(**{name: "n. s."}), tmp_path, "t.csv"))
+    line = f"W_COLUMNS t.csv: not used: {name}; the results do not depend on them"
+    assert [str(each.message) for each in told] == [line]

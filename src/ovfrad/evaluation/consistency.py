@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ovfrad.evaluation.tables import IDENTITY, check_predictions
+from ovfrad.evaluation.tables import IDENTITY, check_predictions, probability_columns
 
 WHOLE = "all rows"
 """Name of the cohort, and of the model, of a table that names none."""
@@ -92,7 +92,7 @@ def cohorts(table: pd.DataFrame) -> pd.Series:
 
 def _absent(table: pd.DataFrame) -> Iterator[Reservation]:
     """Yield each cohort that lacks a class."""
-    classes = sum(str(c).startswith("p_") for c in table.columns)
+    classes = len(probability_columns(table))
     for cohort, rows in table.groupby(cohorts(table), sort=False):
         missing = sorted(set(range(classes)) - set(rows["y_true"].astype(int)))
         if missing:
@@ -130,8 +130,8 @@ def _uneven(table: pd.DataFrame) -> Iterator[Reservation]:
 
 
 def _unused(table: pd.DataFrame, used: tuple[str, ...]) -> Iterator[Reservation]:
-    known = {"patient_id", "vertebra", "y_true", "fold", *IDENTITY, *used}
-    extra = [str(c) for c in table.columns if c not in known and not str(c).startswith("p_")]
+    known = {"patient_id", "vertebra", "y_true", "fold", *IDENTITY, *probability_columns(table), *used}
+    extra = [str(c) for c in table.columns if c not in known]
     if extra:
         more = f" and {len(extra) - 4} more" if len(extra) > 4 else ""
         yield Reservation("W_COLUMNS", f"not used: {', '.join(extra[:4])}{more}", "the results do not depend on them")

@@ -13,6 +13,7 @@ import pandas as pd
 from ovfrad.errors import InputError, warn
 from ovfrad.evaluation.compare import compare_all
 from ovfrad.evaluation.consistency import TRAINING, WHOLE, check_whole, cohorts, reservations
+from ovfrad.evaluation.estimate import Estimate
 from ovfrad.evaluation.summary import evaluate, thresholds
 from ovfrad.study.table import read_parquet, read_text_table
 from ovfrad.workflow import detail
@@ -22,6 +23,7 @@ CONFORMAL_LEVEL = 0.90
 MODEL_KEYS = ("recipe", "arm", "model")
 #: Cell of a column that a table does not have, or leaves empty.
 NONE = "-"
+NO_MICRO = "no micro AUC of scores that are not probabilities"
 Block = dict[str, Any]
 Model = tuple[str, str, str]
 
@@ -70,7 +72,7 @@ class Foreign:
 
     def label(self, model: Model) -> str:
         """Name of a model by the columns that the file has: `random LR`; empty where it has none."""
-        return " ".join(value for key, value in zip(MODEL_KEYS, model, strict=True) if key in self.given)
+        return " ".join(_told(self, model).values())
 
 
 def read_foreign(path: Path, ranking_only: bool = False, ordered: bool = True) -> Foreign:
@@ -92,7 +94,24 @@ def read_foreign(path: Path, ranking_only: bool = False, ordered: bool = True) -
     rows["y_true"] = table["y_true"].astype(int)
     kept = rows.join(table[[*columns, *(c for c in detail.VARIABLES if c in table.columns)]])
     given = tuple(key for key in ("cohort", *MODEL_KEYS) if key in table.columns)
-    return Foreign(path.name, kept, given, ranking_only, ordered)
+    found = Foreign(path.name, kept, given, ranking_only, ordered)
+    _check_labels(found, path)
+    return found
+
+
+def _check_labels(table: Foreign, path: Path) -> None:
+    """Refuse two models of one label, which names their results."""
+    first: dict[str, Model] = {}
+    for model in table.models:
+        label = table.label(model)
+        if (other := first.setdefault(label, model)) != model:
+            one, two = ("/".join(f"{k} {v!r}" for k, v in _told(table, each).items()) for each in (other, model))
+            raise InputError("E_MODEL_LABEL", path, f"{one} and {two} are both called {label!r}", "rename one of them")
+
+
+def _told(table: Foreign, model: Model) -> dict[str, str]:
+    """Recipe, arm and model of a model, those that the file tells."""
+    return {key: value for key, value in zip(MODEL_KEYS, model, strict=True) if key in table.given}
 
 
 def refused(path: Path, error: ValueError) -> InputError:
@@ -117,7 +136,7 @@ def _read(path: Path) -> pd.DataFrame:
 def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The table with numbers in `y_true` and the p columns; the first cell that is none is refused by its row."""
     table = table.copy()
-    for name in [c for c in table.columns if re.fullmatch(r"p_\d+", str(c)) or c == "y_true"]:
+    for name in [c for c in table.columns if re.fullmatch(r"p_(0|[1-9]\d*)", str(c)) or c == "y_true"]:
         numbers = pd.to_numeric(table[name], errors="coerce")
         if numbers.isna().any():
             row = numbers.index[int(numbers.isna().argmax())]
@@ -146,7 +165,14 @@ def evaluated(table: Foreign, resamples: int = 1000, seed: int = 0) -> Iterator[
             if len(rows):
                 chosen = fixed if cohort in detail.validation(own) else None
                 kinds = {"ranking_only": table.ranking_only, "ordered": table.ordered}
-                yield model, cohort, evaluate(rows, chosen, resamples, LEVEL, seed, **kinds)
+                block = evaluate(rows, chosen, resamples, LEVEL, seed, **kinds)
+                yield model, cohort, _without_micro(block) if table.ranking_only else block
+
+
+def _without_micro(block: Block) -> Block:
+    """The block without micro AUCs: they rank the scores of different classes, whose scales need not agree."""
+    none = Estimate.without(NO_MICRO, block["n"], block["n_patients"]).as_dict()
+    return block | {"micro_auc": none, "bootstrap": block["bootstrap"] | {"micro_auc": none}}
 
 
 def compared(table: Foreign, resamples: int = 1000, seed: int = 0) -> list[Block]:
@@ -163,8 +189,8 @@ def compared(table: Foreign, resamples: int = 1000, seed: int = 0) -> list[Block
 
 def closer(table: Foreign, model: Model) -> Block:
     """Subgroups, AUC within centres and conformal sets of one model (F6, F7)."""
-    own = table.of(model)
-    cases = own.drop_duplicates(detail.KEYS).set_index(detail.KEYS)
+    own = _apart(table.of(model))
+    cases = own.set_index(detail.KEYS)
     kinds = {"ranking_only": table.ranking_only}
     sets = None
     if not table.ranking_only:
@@ -176,8 +202,18 @@ def closer(table: Foreign, model: Model) -> Block:
     }
 
 
+def _apart(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one model, the number of the cohort before each vertebra.
+
+    A patient_id of two cohorts thus keeps its rows, and the covariates, of both; where cohorts are pooled these rows
+    are one patient's, as nothing tells whether they are.
+    """
+    numbers = pd.Series(pd.factorize(rows["cohort"])[0], index=rows.index)
+    return rows.assign(vertebra=numbers.astype(str) + " " + rows["vertebra"])
+
+
 def where(table: Foreign, model: Model, cohort: str) -> str:
     """Name of one model in one cohort: `cohort external, model LR`; the file's name where it tells neither."""
-    names = {"cohort": cohort} | dict(zip(MODEL_KEYS, model, strict=True))
-    told = [f"{key} {value}" for key, value in names.items() if key in table.given]
+    names = {"cohort": cohort} if "cohort" in table.given else {}
+    told = [f"{key} {value}" for key, value in (names | _told(table, model)).items()]
     return ", ".join(told) or (table.name if cohort == WHOLE else cohort)

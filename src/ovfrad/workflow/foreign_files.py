@@ -27,6 +27,8 @@ from ovfrad.workflow.foreign import LEVEL, MODEL_KEYS, NONE, Block, Foreign, Mod
 TRAINING_ROWS = "training rows"
 #: Most models of which all figures are drawn; of more, those of the first in the table.
 MOST_DRAWN = 4
+#: Columns of table 3 that scores which only rank do not have.
+UNRANKED = ("AUC micro", "Accuracy", "No-information")
 FIGURES = ("roc", "reliability", "decision_curves", "confusion")
 #: Tables of one model, by the name of their file.
 TABLES = {
@@ -100,13 +102,22 @@ def _move(made: Path, folder: RunFolder) -> list[str]:
     return names
 
 
+def training_name(table: Foreign) -> str:
+    """What the files call cohort `train`; another name where the table has a cohort of that one."""
+    name = TRAINING_ROWS
+    while name in table.cohorts:
+        name += f" ({TRAINING})"
+    return name
+
+
 def report_input(table: Foreign, results: Results) -> ReportInput:
     """The table and its results as the report's figures and tables take them; `headline` is the first model."""
-    rows = table.rows.assign(cohort=table.rows["cohort"].replace({TRAINING: TRAINING_ROWS}))
+    training = training_name(table)
+    rows = table.rows.assign(cohort=table.rows["cohort"].replace({TRAINING: training}))
     recipes: Block = {}
     for (recipe, arm, model), cohort, block in results.blocks:
         cohorts = recipes.setdefault(recipe, {"cohorts": {}})["cohorts"]
-        cohorts.setdefault(TRAINING_ROWS if cohort == TRAINING else cohort, {}).setdefault(arm, {})[model] = block
+        cohorts.setdefault(training if cohort == TRAINING else cohort, {}).setdefault(arm, {})[model] = block
     cases = rows.drop_duplicates(["cohort", *detail.KEYS])[["cohort", *detail.KEYS]]
     return ReportInput(
         study=table.name,
@@ -122,9 +133,9 @@ def report_input(table: Foreign, results: Results) -> ReportInput:
     )
 
 
-def _of(data: ReportInput, model: Model, details: Mapping[str, Any]) -> ReportInput:
+def _of(data: ReportInput, table: Foreign, model: Model, details: Mapping[str, Any]) -> ReportInput:
     """The input whose headline is `model`."""
-    words = {TRAINING: TRAINING_ROWS}
+    words = {TRAINING: training_name(table)}
     named = {
         "headline": dict(zip(MODEL_KEYS, model, strict=True)),
         "subgroups": [block | {"rows": words.get(block["rows"], block["rows"])} for block in details["subgroups"]],
@@ -142,7 +153,7 @@ def _tables(data: ReportInput, table: Foreign, results: Results, details: Mappin
     for name, make in TABLES.items():
         if table.ranking_only and name in ("calibration", "confusion", "conformal_sets"):
             continue
-        parts = [(table.label(m), make(_of(data, m, details[table.label(m)]))) for m in table.models]
+        parts = [(table.label(m), make(_of(data, table, m, details[table.label(m)]))) for m in table.models]
         whole = [part.assign(Model=label) if label else part for label, part in parts if part is not None]
         found[name] = pd.concat(whole, ignore_index=True).fillna("") if whole else None
     for name, frame in found.items():
@@ -157,7 +168,7 @@ def _only_given(frame: pd.DataFrame | None, table: Foreign) -> pd.DataFrame | No
     if frame is None:
         return None
     absent = [key.capitalize() for key in ("cohort", *MODEL_KEYS) if key not in table.given]
-    return frame.drop(columns=[*absent, *(["Accuracy", "No-information"] if table.ranking_only else [])])
+    return frame.drop(columns=[*absent, *(UNRANKED if table.ranking_only else [])])
 
 
 def estimates(table: Foreign, results: Results) -> pd.DataFrame:
@@ -209,7 +220,7 @@ def _figures(data: ReportInput, table: Foreign, details: Mapping[str, Any], made
         while suffix and suffix in names:
             suffix += "x"
         names.add(suffix)
-        own = _of(data, model, details[label])
+        own = _of(data, table, model, details[label])
         jobs += [(f"{kind}{suffix}", getattr(figures_results, kind), own, label) for kind in kinds]
         jobs.append((f"subgroup_forest{suffix}", figures_detail.subgroup_forest, own, label))
     with house_style():
