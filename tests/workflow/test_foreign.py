@@ -13,7 +13,7 @@ from ovfrad.cli import app
 from ovfrad.cli.console import guarded
 from ovfrad.errors import InputWarning
 from ovfrad.evaluation.auc import class_auc
-from ovfrad.evaluation.paired import delong_test
+from ovfrad.evaluation.compare import compare
 from ovfrad.workflow.foreign import closer, read_foreign
 from ovfrad.workflow.foreign import evaluated as blocks_of
 from ovfrad.workflow.foreign_files import Results, report_input
@@ -264,9 +264,9 @@ def test_the_tests_of_the_command_are_those_of_the_functions(evaluated: Path) ->
     frame = table()
     results = json.loads((evaluated / "results.json").read_text(encoding="utf-8"))
     one, two = (frame.query(f"cohort == 'Lyon' and model == '{m}'") for m in ("LR", "RF"))
-    expected = delong_test(one["y_true"] == 2, one["p_2"], two["p_2"], one["patient_id"])
+    expected = compare(one, two)["class_auc"]["2"]
     (row,) = (r for r in results["comparisons"] if r["cohort"] == "Lyon" and r["metric"] == "class_auc.2")
-    assert (row["p"], row["difference"]) == pytest.approx((expected.p, expected.difference.estimate))
+    assert (row["p"], row["difference"]) == pytest.approx((expected["p"], expected["estimate"]))
 
 
 @pytest.mark.parametrize("name", ["Training", "TRAIN"])
