@@ -21,9 +21,9 @@ Normalisation = Literal["zscore", "imagenet", "radimagenet", "own"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
 BATCH = 64
+"""Patches in memory at a time: from here on larger batches are not faster on two cores."""
 BLOCK = 4096
 """Rows of a block of features: 32 MB, which the C library gives back whole."""
-"""Patches in memory at a time: from here on larger batches are not faster on two cores."""
 Patches = NDArray[np.float32] | Iterable[NDArray[np.float32]]
 
 

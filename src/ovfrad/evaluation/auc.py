@@ -252,9 +252,8 @@ def macro_auc(
     if classes == 2 and np.allclose(influences[0], influences[1], rtol=0, atol=NO_VARIANCE):
         return class_auc(y == 1, table[:, 1], codes, level)
     value = float(aucs.mean())
-    for k in range(classes):
-        if reason := too_few(y == k, codes):
-            return Estimate(value, None, None, f"{reason} of class {k}", n, known)
+    if reason := too_few_of_a_class(y, classes, codes):
+        return Estimate(value, None, None, reason, n, known)
     if value in (0.0, 1.0):
         limits = [newcombe_interval(value, *patient_counts(y == k, codes), level) for k in range(classes)]
         low, high = np.mean(limits, axis=0)

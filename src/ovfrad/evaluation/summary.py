@@ -33,6 +33,7 @@ from ovfrad.evaluation.metrics import (
 from ovfrad.evaluation.tables import Predictions, arrays
 
 Floats = NDArray[np.float64]
+NO_MICRO = "no micro AUC of scores that are not probabilities"
 WILSON_BELOW = 20
 """Proportions of fewer rows than this get Wilson's interval: their bootstrap is too narrow, at 0 and 1 of no width."""
 
@@ -72,7 +73,7 @@ def evaluate(
         Of every interval.
     seed : int
     ranking_only : bool
-        The p columns are scores: only AUCs, and class metrics where thresholds are given.
+        The p columns are scores: only AUCs but the micro one, and class metrics where thresholds are given.
     ordered : bool
         Whether class codes have an order; without it there is no quadratic kappa.
 
@@ -105,6 +106,8 @@ def evaluate(
     for k, error in enumerate([] if ranking_only else class_ece(data.y, data.p)):
         flat[f"ece.{k}"] = Estimate(error, None, None, "10 bins; no interval", data.n, data.n_patients)
     beside = {name: boot[name] for name in boot if name.split(".")[0] in ("macro_auc", "micro_auc", "class_auc")}
+    if ranking_only:  # it would rank scores of different classes, whose scales need not agree
+        flat["micro_auc"] = beside["micro_auc"] = Estimate.without(NO_MICRO, data.n, data.n_patients)
     return nested({name: value.as_dict() for name, value in flat.items()}) | {
         "bootstrap": nested({name: value.as_dict() for name, value in beside.items()}),
         "confusion_matrix": None if ranking_only else _confusion(data),

@@ -13,7 +13,6 @@ import pandas as pd
 from ovfrad.errors import InputError, warn
 from ovfrad.evaluation.compare import compare_all
 from ovfrad.evaluation.consistency import TRAINING, WHOLE, check_whole, cohorts, reservations
-from ovfrad.evaluation.estimate import Estimate
 from ovfrad.evaluation.summary import evaluate, thresholds
 from ovfrad.study.table import read_parquet, read_text_table
 from ovfrad.workflow import detail
@@ -23,7 +22,6 @@ CONFORMAL_LEVEL = 0.90
 MODEL_KEYS = ("recipe", "arm", "model")
 #: Cell of a column that a table does not have, or leaves empty.
 NONE = "-"
-NO_MICRO = "no micro AUC of scores that are not probabilities"
 Block = dict[str, Any]
 Model = tuple[str, str, str]
 
@@ -165,14 +163,7 @@ def evaluated(table: Foreign, resamples: int = 1000, seed: int = 0) -> Iterator[
             if len(rows):
                 chosen = fixed if cohort in detail.validation(own) else None
                 kinds = {"ranking_only": table.ranking_only, "ordered": table.ordered}
-                block = evaluate(rows, chosen, resamples, LEVEL, seed, **kinds)
-                yield model, cohort, _without_micro(block) if table.ranking_only else block
-
-
-def _without_micro(block: Block) -> Block:
-    """The block without micro AUCs: they rank the scores of different classes, whose scales need not agree."""
-    none = Estimate.without(NO_MICRO, block["n"], block["n_patients"]).as_dict()
-    return block | {"micro_auc": none, "bootstrap": block["bootstrap"] | {"micro_auc": none}}
+                yield model, cohort, evaluate(rows, chosen, resamples, LEVEL, seed, **kinds)
 
 
 def compared(table: Foreign, resamples: int = 1000, seed: int = 0) -> list[Block]:
