@@ -124,7 +124,7 @@ def bfloat16_changes(path):
     """Print the change of features and of a cross-validated AUC."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    from ovfrad.evaluation.auc import macro_auc
+    from ovfrad.evaluation.mean_auc import macro_auc
     from ovfrad.models.dense import DenseLogistic
 
     with np.load(path) as stored:

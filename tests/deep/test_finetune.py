@@ -15,7 +15,7 @@ from ovfrad.deep.finetune import tune, watch_split
 from ovfrad.deep.plan import Plan
 from ovfrad.deep.trainer import Trainer
 from ovfrad.deep.tuned import DeepFeatures
-from ovfrad.evaluation.auc import macro_auc
+from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.study.settings import Deep, Tune
 
 SIZE = 32

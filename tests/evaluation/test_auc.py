@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import stdtr
+from scipy.special import logit, stdtr
 from scipy.stats import brunnermunzel
 
-from ovfrad.evaluation import auc
+from ovfrad.evaluation import auc, mean_auc
 from ovfrad.evaluation.intervals import degrees_of_freedom, newcombe_interval, newcombe_variance
 from ovfrad.evaluation.paired import delong_test
 from ovfrad.evaluation.roc import roc_points
@@ -94,7 +94,7 @@ def test_below_three_patients_there_is_an_estimate_and_no_interval() -> None:
 def test_a_perfect_or_reversed_ranking_keeps_an_interval_of_some_width(perfect: bool) -> None:
     y = np.repeat([0, 1, 2], [24, 22, 5])
     p = np.eye(3)[y] * 0.9 + 0.05 if perfect else 1 - np.eye(3)[y]
-    for found in (auc.class_auc(y == 2, p[:, 2]), auc.macro_auc(y, p)):
+    for found in (auc.class_auc(y == 2, p[:, 2]), mean_auc.macro_auc(y, p)):
         assert found.estimate == float(perfect)
         assert 0.1 < found.high - found.low < 0.5
 
@@ -107,12 +107,26 @@ def test_newcombe_limits_are_where_the_z_statistic_is_exactly_z() -> None:
 
 
 @pytest.mark.parametrize("n", [12, 30, 60, 200])
-def test_macro_auc_of_two_classes_is_the_class_auc(n: int) -> None:
+def test_mean_aucs_of_two_classes_are_the_class_auc(n: int) -> None:
     rng = np.random.default_rng(3)
     y = rng.integers(2, size=n)
     p1 = 1 / (1 + np.exp(-(rng.standard_normal(n) + y)))
-    macro, single = auc.macro_auc(y, np.c_[1 - p1, p1]), auc.class_auc(y == 1, p1)
-    assert (macro.estimate, macro.low, macro.high) == pytest.approx((single.estimate, single.low, single.high))
+    single = auc.class_auc(y == 1, p1)
+    for mean in (mean_auc.macro_auc, mean_auc.hand_till):
+        found = mean(y, np.c_[1 - p1, p1])
+        assert (found.estimate, found.low, found.high) == pytest.approx((single.estimate, single.low, single.high))
+
+
+def test_the_width_of_hand_till_is_that_of_a_jackknife_over_patients() -> None:
+    rng = np.random.default_rng(5)
+    patients, y = np.repeat(np.arange(150), 2), rng.permutation(np.repeat([0, 1, 2], 100))
+    scores = rng.standard_normal((150, 3))[patients] + rng.standard_normal((300, 3)) + 1.5 * np.eye(3)[y]
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    found = mean_auc.hand_till(y, p, patients)
+    left_out = [mean_auc.hand_till(y[patients != k], p[patients != k]).estimate for k in range(150)]
+    se = np.sqrt(149 / 150 * ((np.array(left_out) - np.mean(left_out)) ** 2).sum())
+    on_logit = (logit(found.high) - logit(found.low)) / 2 * found.estimate * (1 - found.estimate) / se
+    assert on_logit == pytest.approx(1.96, abs=0.06)
 
 
 def test_roc_points_enclose_the_auc() -> None:

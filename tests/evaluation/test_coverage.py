@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from ovfrad.evaluation import auc
+from ovfrad.evaluation import auc, mean_auc
 from ovfrad.evaluation.bootstrap import Resamples, weighted_auc
+from ovfrad.evaluation.metrics import confusion_weights, decision_metrics, ranking_metrics
 from ovfrad.evaluation.paired import macro_test
 from ovfrad.evaluation.roc import roc_band
+from ovfrad.evaluation.summary import evaluate
+from ovfrad.evaluation.tables import arrays
 
 REPLICATES = int(os.environ.get("OVFRAD_REPLICATES", "2000"))
 COHORTS = {51: (24, 22, 5), 110: (51, 46, 13), 187: (88, 76, 23)}
@@ -65,7 +69,7 @@ def test_class_2_and_macro_intervals_cover(n: int, clustered: bool, target: floa
     for replicate in range(REPLICATES):
         y, patients = cohort(n, clustered, rng)
         p = probabilities(noise(patients, rng) + d * np.eye(3)[y])
-        rare, mean = auc.class_auc(y == 2, p[:, 2], patients), auc.macro_auc(y, p, patients)
+        rare, mean = auc.class_auc(y == 2, p[:, 2], patients), mean_auc.macro_auc(y, p, patients)
         class_2 += rare.low <= true[2] <= rare.high
         macro += mean.low <= true.mean() <= mean.high
         value, rows = auc.influence(y == 2, p[:, 2], patients)
@@ -95,16 +99,52 @@ def test_the_paired_macro_test_keeps_its_size_with_clusters(n: int, share: float
         patients = round(n / (1 + share))
         twice = rng.permutation(patients)[: n - patients]
         y, patients = np.r_[y[:patients], y[twice]], np.r_[np.arange(patients), twice]
-        if np.bincount(y, minlength=3).min() < 3:
-            continue
+        if min(len(np.unique(patients[y == k])) for k in range(3)) < auc.FEWEST:
+            continue  # no test there
         a, b = (probabilities(noise(patients, rng) + 1.2 * np.eye(3)[y]) for _ in range(2))
         done += 1
-        kept += (macro_test(y, a, b, patients).p or 0) < 0.05
-        ignored += (macro_test(y, a, b).p or 0) < 0.05
+        kept += macro_test(y, a, b, patients).p < 0.05
+        ignored += macro_test(y, a, b).p < 0.05
     print(f"\n| {n} | {100 * share:.0f} % | {kept / done:.3f} | {ignored / done:.3f} |", end="")
     slack = 0 if REPLICATES >= 2000 else 3 * np.sqrt(0.05 * 0.95 / done)
     assert 0.03 - slack <= kept / done <= 0.07 + slack
     assert ignored > kept or share < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [0.70, 0.85])
+@pytest.mark.parametrize(("n", "rare"), [(51, 3), (51, 5), (51, 10), (110, 13), (187, 23)])
+def test_hand_till_and_balanced_accuracy_cover(n: int, rare: int, target: float) -> None:
+    """Against percentiles of 300 resamples, which at 3 cases cover two thirds to four fifths."""
+    d, rng, done = shift_for(target), np.random.default_rng([n, rare]), REPLICATES // 4
+    y = np.repeat([0, 1, 2], [n // 2, n - n // 2 - rare, rare])
+    true = both(np.repeat(y, 3000), d, rng)
+    held = np.zeros(4)
+    for replicate in range(done):
+        p = probabilities(rng.standard_normal((n, 3)) + d * np.eye(3)[y])
+        table = pd.DataFrame({"patient_id": range(n), "y_true": y, **{f"p_{k}": p[:, k] for k in range(3)}})
+        found = evaluate(table, resamples=100)
+        ours = [found[name] for name in ("hand_till", "balanced_accuracy")]
+        data = arrays(table)
+        drawn = next(Resamples(data.patients, 300, replicate).chunks())
+        correct = decision_metrics(confusion_weights(y, p.argmax(axis=1), 3, drawn), ordered=True)
+        resampled = [ranking_metrics(data, drawn)["hand_till"], correct["balanced_accuracy"]]
+        limits = [np.nanquantile(values, [0.025, 0.975]) for values in resampled]
+        held += [e["low"] <= t <= e["high"] for e, t in zip(ours, true, strict=True)] + [
+            low <= t <= high for (low, high), t in zip(limits, true, strict=True)
+        ]
+    shares = held / done
+    print(f"\n| {n} | {rare} | " + " | ".join(f"{share:.3f}" for share in shares) + " |", end="")
+    assert (shares[:2] > 0.93 - 3 * np.sqrt(0.95 * 0.05 / done) - 0.02 * (rare == 3)).all()
+    assert rare > 5 or (shares[2:] < shares[:2]).all()
+
+
+def both(y: np.ndarray, d: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Hand-Till AUC and balanced accuracy of a large cohort."""
+    p = probabilities(rng.standard_normal((len(y), 3)) + d * np.eye(3)[y])
+    pairs = [(k, j) for k in range(3) for j in range(3) if j != k]
+    aucs = [auc.auc(y[(y == k) | (y == j)] == k, p[(y == k) | (y == j), k]) for k, j in pairs]
+    return float(np.mean(aucs)), float(np.mean([(p[y == k].argmax(axis=1) == k).mean() for k in range(3)]))
 
 
 @pytest.mark.slow

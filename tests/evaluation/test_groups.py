@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.special import logit
 
-from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.folds import per_fold_macro_auc
+from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.evaluation.sample_size import events_per_feature, interval_widths
 from ovfrad.evaluation.subgroups import subgroups, within_auc
 

@@ -175,6 +175,20 @@ def test_estimate_refuses_what_cannot_be_printed() -> None:
     assert str(Estimate.without("no cases", 5, 5)) == "none (no cases; n = 5 vertebrae of 5 patients)"
 
 
+@pytest.mark.parametrize(("rare", "method"), [(5, "MOVER of Wilson, patients as trials"), (25, "bootstrap")])
+def test_balanced_accuracy_of_a_small_class_has_an_interval_from_each_sensitivity(rare: int, method: str) -> None:
+    y = np.repeat([0, 1, 2], [40, 30, rare])
+    guess = np.where(np.arange(len(y)) % 5 == 0, (y + 1) % 3, y)
+    rows = pd.DataFrame({"patient_id": range(len(y)), "y_true": y})
+    found = evaluate(rows.assign(**{f"p_{k}": 0.1 + 0.7 * (guess == k) for k in range(3)}), resamples=200)
+    estimate = found["balanced_accuracy"]
+    assert method in estimate["method"]
+    assert estimate["low"] < estimate["estimate"] < estimate["high"]
+    if rare == 5:  # 32 of 40, 24 of 30, 4 of 5 right: Wilson's limits by hand
+        low = np.array([0.652432, 0.626881, 0.375535])
+        assert estimate["low"] == pytest.approx(0.8 - np.sqrt(((0.8 - low) ** 2).sum()) / 3, abs=1e-5)
+
+
 def test_no_percentile_interval_where_a_class_has_fewer_than_three_patients() -> None:
     rng = np.random.default_rng(4)
     p = rng.dirichlet(np.ones(3), 51)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.estimate import Estimate
+from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.models import engine, honesty
 from ovfrad.models.honesty import Check, judge_permutations, permutation, permute_by_patient
 from ovfrad.models.procedure import BEST, Procedure

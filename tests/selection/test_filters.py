@@ -88,7 +88,7 @@ def test_icc_of_few_patients_warns() -> None:
     with pytest.warns(InputWarning) as caught:
         IccFilter().fit(first, reader2=second.iloc[:9])
     assert str(caught[0].message) == (
-        "W_ICC_FEW second reader: 9 training patients were outlined twice, fewer than 10; "
+        "W_ICC_FEW second reader: fewer than 10 training patients were outlined twice; "
         "the choice of reproducible features is unsure"
     )
 

@@ -184,28 +184,16 @@ def class_auc(cases: ArrayLike, score: ArrayLike, patients: ArrayLike | None = N
         variance = (variance + newcombe_variance(value, *sizes)) / 2
         method = "cluster-robust DeLong and Newcombe, logit"
     df = degrees_of_freedom(influences[0], y.astype(np.intp), codes)
-    return _on_logit(value, math.sqrt(variance), method, n, known, level, df)
+    return on_logit(value, math.sqrt(variance), method, n, known, level, df)
 
 
-def _on_logit(
+def on_logit(
     value: float, se: float, method: str, n: int, patients: int, level: float, df: float = math.inf
 ) -> Estimate:
     """Return a value between 0 and 1 with its logit interval, or without one where it has no variance."""
     if se < NO_VARIANCE:
         return Estimate(value, None, None, "no interval: no variance", n, patients)
     return Estimate(value, *logit_interval(value, se, level, df), method, n, patients)
-
-
-def _macro_deviations(y: NDArray[np.intp], patients: NDArray[np.intp], aucs: Floats, covariance: Floats) -> Floats:
-    """Return the SD of each class AUC; that of a small class is not below Newcombe's (its DeLong SD is too small)."""
-    deviations = np.sqrt(np.diag(covariance))
-    n = len(y)
-    for k, value in enumerate(aucs):
-        sizes = patient_counts(y == k, patients)
-        if min(sizes) < SMALL:
-            inner = min(max(value, 0.5 / n), 1 - 0.5 / n)
-            deviations[k] = max(deviations[k], math.sqrt(newcombe_variance(inner, *sizes)))
-    return deviations
 
 
 def class_influences(y: NDArray[np.intp], probabilities: Floats, patients: NDArray[np.intp]) -> tuple[Floats, Floats]:
@@ -218,94 +206,3 @@ def absent_classes(y: NDArray[np.intp], classes: int) -> list[int]:
     """Return the classes that no row has, or that every row has, so that their AUC does not exist."""
     counts = np.bincount(y, minlength=classes)
     return [k for k in range(classes) if counts[k] in (0, len(y))]
-
-
-def macro_auc(
-    y_true: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95
-) -> Estimate:
-    """Return the mean of the one-vs-rest AUCs, with one interval for all classes jointly.
-
-    The influences of a row on all class AUCs are added before they are summed by patient, so their covariance is
-    counted; the limits are symmetric on the logit scale, with Student's t where all classes are large. The standard
-    deviation of a class with fewer than 20 cases is not allowed below Newcombe's, with the normal quantile (measured
-    at 24 / 22 / 5 rows: coverage .95 to .97 instead of .92 to .94). Of two classes that mirror each other there is one
-    AUC, with the interval of `class_auc`.
-
-    Parameters
-    ----------
-    y_true : array-like of int, shape (n,)
-        Codes 0..K-1.
-    probabilities : array-like, shape (n, K)
-    patients : array-like, shape (n,), optional
-    level : float
-
-    Returns
-    -------
-    Estimate
-    """
-    y, table = np.asarray(y_true, dtype=np.intp), np.asarray(probabilities, dtype=float)
-    codes = patient_codes(patients, len(y))
-    n, known, classes = len(y), len(np.unique(codes)), table.shape[1]
-    if absent := absent_classes(y, classes):
-        return Estimate.without(f"no macro AUC: class {absent[0]} has no AUC here (absent, or alone)", n, known)
-    aucs, influences = class_influences(y, table, codes)
-    if classes == 2 and np.allclose(influences[0], influences[1], rtol=0, atol=NO_VARIANCE):
-        return class_auc(y == 1, table[:, 1], codes, level)
-    value = float(aucs.mean())
-    if reason := too_few_of_a_class(y, classes, codes):
-        return Estimate(value, None, None, reason, n, known)
-    if value in (0.0, 1.0):
-        limits = [newcombe_interval(value, *patient_counts(y == k, codes), level) for k in range(classes)]
-        low, high = np.mean(limits, axis=0)
-        return Estimate(value, low, high, "Newcombe method 5, mean of the classes", n, known)
-    covariance = clustered_covariance(influences, codes)
-    raw = np.sqrt(np.diag(covariance))
-    wanted = _macro_deviations(y, codes, aucs, covariance)
-    scale = np.divide(wanted, raw, out=np.zeros(classes), where=raw > 0)
-    variance = float(scale @ covariance @ scale + (wanted[raw == 0] ** 2).sum())
-    df = math.inf if (wanted > raw).any() else degrees_of_freedom(influences.mean(axis=0), y, codes)
-    if np.ptp(table, axis=0).max() == 0:
-        return Estimate(value, None, None, "no interval: every row has the same probabilities", n, known)
-    return _on_logit(value, math.sqrt(variance) / classes, "cluster-robust influence, logit", n, known, level, df)
-
-
-def pooled(y_true: NDArray[np.intp], probabilities: Floats) -> tuple[NDArray[np.bool_], Floats]:
-    """Return the n x K decisions "is it class k" laid end to end, class by class: indicator and score, shape (n K,)."""
-    classes = probabilities.shape[1]
-    return (y_true[None, :] == np.arange(classes)[:, None]).ravel(), probabilities.T.ravel()
-
-
-def micro_auc(
-    y_true: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95
-) -> Estimate:
-    """Return the AUC of all n x K class decisions pooled; the K decisions of a row belong to its patient."""
-    y, table = np.asarray(y_true, dtype=np.intp), np.asarray(probabilities, dtype=float)
-    codes = patient_codes(patients, len(y))
-    n, known = len(y), len(np.unique(codes))
-    cases, scores = pooled(y, table)
-    repeated = np.tile(codes, table.shape[1])
-    (value,), influences = influence(cases, scores, repeated)
-    if known < FEWEST:
-        return Estimate(value, None, None, f"no interval: {known} patients, fewer than {FEWEST}", n, known)
-    if value in (0.0, 1.0):
-        return Estimate(value, None, None, "no interval: the pooled AUC is 0 or 1", n, known)
-    se = math.sqrt(clustered_covariance(influences, repeated)[0, 0])
-    return _on_logit(value, se, "cluster-robust DeLong of pooled decisions, logit", n, known, level)
-
-
-def hand_till(y_true: ArrayLike, probabilities: ArrayLike) -> float | None:
-    """Return Hand and Till's M (Mach Learn 2001;45:171-186), or None where a class is absent.
-
-    The mean over ordered pairs (k, j) of the AUC by which p_k ranks class k above class j.
-    """
-    y, table = np.asarray(y_true, dtype=np.intp), np.asarray(probabilities, dtype=float)
-    classes = table.shape[1]
-    if absent_classes(y, classes):
-        return None
-    values = [
-        auc(y[(y == k) | (y == j)] == k, table[(y == k) | (y == j), k])
-        for k in range(classes)
-        for j in range(classes)
-        if j != k
-    ]
-    return float(np.mean(values))

@@ -1,15 +1,16 @@
-"""Interval formulas for an area under the ROC curve (F2)."""
+"""Interval formulas for an area under the ROC curve and for a mean of proportions (F2)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit
 
-from ovfrad.evaluation.estimate import quantile_of_normal
+from ovfrad.evaluation.estimate import quantile_of_normal, wilson
 
 Floats = NDArray[np.float64]
 
@@ -79,3 +80,18 @@ def newcombe_interval(value: float, cases: int, others: int, level: float = 0.95
     low = brentq(excess, edge, inner) if inner > edge and excess(edge) > 0 else 0.0
     high = brentq(excess, inner, 1 - edge) if inner < 1 - edge and excess(1 - edge) > 0 else 1.0
     return float(min(low, value)), float(max(high, value))
+
+
+def mean_of_shares(shares: Sequence[float], trials: Sequence[int], level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of the mean of independent proportions, from Wilson's of each.
+
+    Each limit is as far from the mean as the root of the squared distances of the single limits, divided by their
+    number (MOVER: Zou and Donner, Stat Med 2008;27:1693-1702).
+
+    >>> [round(v, 3) for v in mean_of_shares([0.8, 0.7, 0.6], [24, 22, 5])]
+    [0.526, 0.812]
+    """
+    limits = np.array([wilson(share * n, n, level) for share, n in zip(shares, trials, strict=True)])
+    values = np.asarray(shares, dtype=float)
+    below, above = (np.sqrt(((limits[:, side] - values) ** 2).sum()) / len(values) for side in (0, 1))
+    return float(values.mean() - below), float(values.mean() + above)

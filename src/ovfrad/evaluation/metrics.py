@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ovfrad.evaluation.auc import pooled
 from ovfrad.evaluation.bootstrap import Counts, ratio, won_pairs
+from ovfrad.evaluation.mean_auc import pooled
 from ovfrad.evaluation.tables import Predictions
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ovfrad.evaluation import auc
+from ovfrad.evaluation import auc, mean_auc
 from ovfrad.evaluation.estimate import Estimate
 from ovfrad.evaluation.intervals import logit_interval
 from ovfrad.evaluation.tables import Predictions, arrays
@@ -62,7 +62,7 @@ def subgroups(
 
 
 def _aucs(data: Predictions, level: float) -> dict[str, Estimate]:
-    result = {"macro_auc": auc.macro_auc(data.y, data.p, data.patients, level)}
+    result = {"macro_auc": mean_auc.macro_auc(data.y, data.p, data.patients, level)}
     for k in range(data.classes):
         result[f"class_auc.{k}"] = auc.class_auc(data.y == k, data.p[:, k], data.patients, level)
     return result

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ovfrad.evaluation import auc
+from ovfrad.evaluation import auc, mean_auc
 from ovfrad.evaluation.bootstrap import Counts, Resamples, percentile
 from ovfrad.evaluation.calibration import class_ece
 from ovfrad.evaluation.estimate import Estimate, wilson
+from ovfrad.evaluation.intervals import mean_of_shares
 from ovfrad.evaluation.metrics import (
     binary_metrics,
     confusion_matrix,
@@ -197,8 +198,9 @@ def _analytic(data: Predictions, level: float) -> dict[str, Estimate]:
     result = {
         f"class_auc.{k}": auc.class_auc(data.y == k, data.p[:, k], data.patients, level) for k in range(data.classes)
     }
-    result["macro_auc"] = auc.macro_auc(data.y, data.p, data.patients, level)
-    result["micro_auc"] = auc.micro_auc(data.y, data.p, data.patients, level)
+    result["macro_auc"] = mean_auc.macro_auc(data.y, data.p, data.patients, level)
+    result["micro_auc"] = mean_auc.micro_auc(data.y, data.p, data.patients, level)
+    result["hand_till"] = mean_auc.hand_till(data.y, data.p, data.patients, level)
     return result
 
 
@@ -225,4 +227,20 @@ def _proportions(
             result[name] = Estimate(value, *limits, "Wilson, patients as trials", n, patients)
         else:
             result[name] = Estimate(value, boot[name].low, boot[name].high, boot[name].method, n, patients)
+    if "balanced_accuracy" in boot:
+        result["balanced_accuracy"] = _balanced_accuracy(boot["balanced_accuracy"], data, level)
     return result
+
+
+def _balanced_accuracy(boot: Estimate, data: Predictions, level: float) -> Estimate:
+    """Return the bootstrap estimate, or where a class is small the interval from Wilson's of each sensitivity.
+
+    Resampling 3, 5 or 10 patients of a class tells too little of others: percentiles cover .75, .90 and .94 there.
+    """
+    rows = [data.y == k for k in range(data.classes)]
+    if boot.estimate is None or boot.low is None or min(cases.sum() for cases in rows) >= WILSON_BELOW:
+        return boot
+    right = data.p.argmax(axis=1) == data.y
+    patients = [len(np.unique(data.patients[cases])) for cases in rows]
+    limits = mean_of_shares([float(right[cases].mean()) for cases in rows], patients, level)
+    return Estimate(boot.estimate, *limits, "MOVER of Wilson, patients as trials", data.n, data.n_patients)

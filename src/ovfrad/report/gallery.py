@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ovfrad.evaluation import auc
+from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.report.words import cohort_name, model_name
 
 #: Most cases in each direction, and cohorts they come from, as long as one exists.
@@ -27,7 +27,7 @@ def rival_of(predictions: pd.DataFrame, headline: tuple[str, str, str]) -> str |
 
 def _macro(rows: pd.DataFrame) -> float:
     p = rows[_columns(rows)].to_numpy(float)
-    value = auc.macro_auc(rows["y_true"].to_numpy(int), p, rows["patient_id"].to_numpy()).estimate
+    value = macro_auc(rows["y_true"].to_numpy(int), p, rows["patient_id"].to_numpy()).estimate
     return -1.0 if value is None else value
 
 

@@ -225,9 +225,9 @@ def cautions(data: ReportInput) -> list[str]:
     lines = []
     if data.synthetic:
         lines.append("Nothing about patients: the images are synthetic and their signal was put there by a program.")
-    if random := [*_random_arms(data, tuned=False), *_random_arms(data, tuned=True)]:
-        arms = f"arm {' and '.join(random)}"
-        lines.append(f"Nothing about transfer learning: the network of {arms} never saw images of another kind.")
+    for tuned, learned in ((False, "was trained on no image"), (True, "learned from this study's images alone")):
+        if arms := _random_arms(data, tuned):
+            lines.append(f"Nothing about transfer learning: the network of arm {' and '.join(arms)} {learned}.")
     if data.outcome == "astlof_class":
         lines.append(
             "Not that CT replaces the ASTLOF score: MRI, DXA and pain are part of the class, and CT does not show pain."

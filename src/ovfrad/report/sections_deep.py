@@ -103,7 +103,7 @@ def flattery_table(data: ReportInput) -> pd.DataFrame | None:
     rows = data.predictions
     if rows is None or "network" not in set(rows["model"]):
         return None
-    from ovfrad.evaluation.auc import macro_auc
+    from ovfrad.evaluation.mean_auc import macro_auc
 
     own, found = rows[rows["model"] == "network"], []
     order = ("train_apparent", "train_inner", "train", "internal", "external", "prospective")

@@ -92,7 +92,7 @@ class IccFilter(SelectorMixin, BaseEstimator):
         require_finite(second, "second reader")
         self.n_pairs_, self.n_patients_ = len(rows), rows.get_level_values(0).nunique()
         if 0 < self.n_patients_ < FEW:
-            fault = f"{self.n_patients_} training patients were outlined twice, fewer than {FEW}"
+            fault = f"fewer than {FEW} training patients were outlined twice"
             warn("W_ICC_FEW", "second reader", fault, "the choice of reproducible features is unsure")
         if self.n_pairs_ < 2:
             return

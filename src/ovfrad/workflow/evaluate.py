@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ovfrad.evaluation import auc
+from ovfrad.evaluation import auc, mean_auc
 from ovfrad.evaluation.audit import audit_table, rows_of_evaluation
 from ovfrad.evaluation.compare import compare_all
 from ovfrad.evaluation.folds import per_fold_macro_auc
@@ -135,7 +135,7 @@ def _ranking(part: pd.DataFrame, level: float) -> Block:
     y, patients = part["y_true"].to_numpy(), part["patient_id"].to_numpy()
     p = part[[c for c in part.columns if c.startswith("p_")]].to_numpy()
     classes = {str(k): auc.class_auc(y == k, p[:, k], patients, level).as_dict() for k in range(p.shape[1])}
-    macro, micro = (f(y, p, patients, level).as_dict() for f in (auc.macro_auc, auc.micro_auc))
+    macro, micro = (f(y, p, patients, level).as_dict() for f in (mean_auc.macro_auc, mean_auc.micro_auc))
     return {"class_auc": classes, "macro_auc": macro, "micro_auc": micro}
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.estimate import Estimate
+from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.models import honesty
 from ovfrad.models.honesty import Check
 from ovfrad.models.procedure import Procedure

@@ -13,8 +13,8 @@ from ovfrad.bundle.save import HOLD_ROWS, BundleContent
 from ovfrad.bundle.scope import Scope
 from ovfrad.bundle.store import read_objects, write_objects
 from ovfrad.errors import warn
-from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.conformal import ConformalSets
+from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.explanation.background import kmeans_background
 from ovfrad.imaging import Volume
 from ovfrad.models.engine import Outcome

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ovfrad.errors import InputError
 from ovfrad.models.network import TunedArm
 from ovfrad.models.procedure import OWN, Procedure
 from ovfrad.models.rows import Rows
@@ -35,12 +34,13 @@ def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame,
     second = second.loc[second.index.isin(part.index)]
     radiomics = [name for name in X.columns if not str(name).startswith("deep_")]
     column, clinical = batch_column(settings.harmonisation, cases), clinical_columns(settings, cases)
+    adjusted = () if column is None else settings.harmonisation.covariates
     return Rows(
         X,
         part["y"],
         groups_of(part),
         batch=None if column is None else part[column].to_numpy(dtype=object),
-        covariates=_covariates(part, settings.harmonisation.covariates),
+        covariates=_covariates(part, adjusted),
         reader2=second[radiomics] if len(second) else None,
         clinical=part[clinical] if clinical else None,
         center=part["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
@@ -75,12 +75,9 @@ def of_reader(table: pd.DataFrame, reader: str) -> pd.DataFrame:
 
 
 def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | None:
+    """ComBat's covariates as numbers; `study.batches` has refused gaps."""
     if not names:
         return None
-    for name in names:
-        if cases[name].isna().any():
-            fault = f"ComBat covariate {name} is empty in {int(cases[name].isna().sum())} cases"
-            raise InputError("E_CLINICAL_GAP", "cases", fault, "fill it, or take it out of harmonisation.covariates")
     columns = {name: cases[name] if name == "age" else (cases[name] == "F").astype(float) for name in names}
     return pd.DataFrame(columns, index=cases.index).astype(float)
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.estimate import Estimate
 from ovfrad.evaluation.folds import CHANCE
+from ovfrad.evaluation.mean_auc import macro_auc
 
 Status = Literal["PASS", "WARN", "FAIL"]
 

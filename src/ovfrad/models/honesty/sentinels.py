@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ovfrad.evaluation.auc import macro_auc
 from ovfrad.evaluation.estimate import Estimate
 from ovfrad.evaluation.folds import CHANCE
+from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.models.baselines import BASELINES
 from ovfrad.models.engine import nested
 from ovfrad.models.folds import nested_folds, patient_folds
