@@ -102,3 +102,14 @@ def test_two_centres_halve_the_variance_of_one() -> None:
     assert width_two == pytest.approx(width_one / np.sqrt(2))
     alone = within_auc(table, np.where(table["y_true"] == 2, "A", "B"))
     assert alone.method == "no stratum has all classes"
+
+
+def test_patients_of_two_centres_count_once_and_rows_of_none_are_left_out() -> None:
+    table = predictions(120)
+    twice = pd.concat([table.assign(vertebra="L1"), table.assign(vertebra="L2")], ignore_index=True)
+    one, two = within_auc(table, ["A"] * 120), within_auc(twice, ["A"] * 120 + ["B"] * 120)
+    assert (two.low, two.high) == pytest.approx((one.low, one.high))
+    assert (two.n, two.patients) == (240, one.patients)
+    unknown = within_auc(twice, ["A"] * 120 + [None] * 120)
+    assert (unknown.estimate, unknown.low, unknown.n) == pytest.approx((one.estimate, one.low, 120))
+    assert "0 without all classes left out, 120 rows without a stratum" in unknown.method

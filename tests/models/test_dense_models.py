@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from ovfrad.models.auto import AutoModel
-from ovfrad.models.dense import KNOTS, DenseLogistic, choose_c, fit_logistic, inner_folds, to_ranks
+from ovfrad.models.dense import KNOTS, LEAST_DIRECTION, DenseLogistic, choose_c, fit_logistic, inner_folds, to_ranks
 from ovfrad.models.score import ScoreModel
 from ovfrad.models.sparse import SparseScore
 
@@ -87,6 +87,31 @@ def test_families_get_equal_variance() -> None:
     assert len(set(named.weight_.round(12))) == 1
     with pytest.raises(ValueError, match=r"families names 3 columns; X has 40\."):
         DenseLogistic(balance=True, families=("a", "b", "c")).fit(X, y)
+
+
+def test_evened_directions_are_a_penalty_on_the_square_root_of_the_gram_matrix() -> None:
+    """The same model from the symmetric root of X'X, which is computed otherwise; nothing falls under the cut here."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 8)) + 1.5 * rng.standard_normal((60, 1))
+    y = (X[:, 0] - X[:, 1] + rng.standard_normal(60) > 0).astype(int)
+    model = DenseLogistic(even=True).fit(X, y)
+    Z = (X - X.mean(0)) / X.std(0)
+    gram = Z.T @ Z
+    values, vectors = np.linalg.eigh(gram)
+    assert np.sqrt(values.min() / values.max()) > LEAST_DIRECTION
+    root = vectors @ np.diag(values**-0.25) @ vectors.T
+    seen = Z @ root
+    seen *= np.sqrt(60 / (seen**2).sum())
+    W = fit_logistic(seen, np.eye(2)[y], model.C_, tolerance=1e-9)
+    np.testing.assert_allclose(seen @ W[:-1] + W[-1] - W[-1].mean(), model._eta(X), atol=2e-3)
+
+
+def test_evened_directions_leave_out_what_hardly_varies() -> None:
+    X, y, groups = table()
+    twin = X.assign(twin=X.iloc[:, 0] + 1e-9 * np.arange(len(X)))
+    model = DenseLogistic(even=True).fit(twin, y, groups)
+    apart = twin.iloc[:1].assign(twin=twin["twin"].iloc[0] + 1)
+    assert np.abs(model._eta(apart) - model._eta(twin.iloc[:1])).max() < 2
 
 
 def test_ranks_ignore_monotone_scales_and_keep_few_knots() -> None:

@@ -184,7 +184,7 @@ def test_recipes_stand_side_by_side_each_with_its_own_model(full: ReportInput) -
     results["recipes"] = {"sound": cohorts("auto", 0.8, 0.75), "paper": cohorts("best_of_nine", 0.89, 0.7)}
     table = recipe_table(replace(full, results=results))
     assert table is not None
-    assert table.columns.tolist() == ["Cohort", "Recipe sound: auto (mean of four)",
+    assert table.columns.tolist() == ["Cohort", "Recipe sound: auto (mean of five)",
                                       "Recipe paper: best of nine by inner CV"]  # fmt: skip
     assert table.iloc[:, 0].tolist() == ["Training (apparent)", "Training (nested)", "Apparent minus nested"]
     assert table.iloc[2, 1:].tolist() == ["0.05", "0.19"]

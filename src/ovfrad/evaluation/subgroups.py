@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -82,45 +81,40 @@ def _levels(values: pd.Series) -> NDArray[np.object_]:
 def within_auc(table: pd.DataFrame, strata: ArrayLike, level: float = 0.95, *, ranking_only: bool = False) -> Estimate:
     """Return the macro AUC of pairs within one stratum (centre, scanner): differences between strata cannot help it.
 
-    The mean of the strata's macro AUCs weighted by their rows; strata that lack a class are left out and counted.
+    The mean of the strata's macro AUCs weighted by their rows; strata that lack a class and rows without a stratum are
+    left out and counted. The influences of a patient in several strata are summed over them.
 
     Parameters
     ----------
     table : DataFrame
     strata : array-like, shape (n,)
-        Centre of each row; a patient belongs to one.
+        Centre of each row; missing where it is not known.
     level : float
     ranking_only : bool
     """
-    data, names = arrays(table, ranking_only), np.asarray(strata).astype(str)
+    data, names = arrays(table, ranking_only), pd.Series(np.asarray(strata, dtype=object))
+    unknown, names = int(names.isna().sum()), names.astype(object).where(names.isna(), names.astype(str)).to_numpy()
     aucs: list[float] = []
-    weights: list[int] = []
-    variances: list[float] = []
-    patients = left_out = 0
-    for name in np.unique(names):
-        inside = names == name
-        y, p, codes = data.y[inside], data.p[inside], auc.patient_codes(data.patients[inside], data.n)
-        if auc.absent_classes(y, data.classes):
-            left_out += 1
-            continue
-        values, influences = auc.class_influences(y, p, codes)
-        aucs.append(float(values.mean()))
-        weights.append(int(inside.sum()))
-        variances.append(float(auc.clustered_covariance(influences.mean(axis=0), codes)[0, 0]))
-        patients += len(np.unique(codes))
+    parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
+    every = sorted({name for name in names if not pd.isna(name)})
+    for name in every:
+        rows = np.flatnonzero(names == name)
+        y, p, codes = data.y[rows], data.p[rows], auc.patient_codes(data.patients[rows], data.n)
+        if not auc.absent_classes(y, data.classes):
+            values, influences = auc.class_influences(y, p, codes)
+            aucs.append(float(values.mean()))
+            parts.append((rows, influences.mean(axis=0)))
     if not aucs:
         return Estimate.without("no stratum has all classes", data.n, data.n_patients)
-    method = f"within {len(aucs)} strata, {left_out} without all classes left out"
-    return _combined(aucs, weights, variances, method, patients, level)
-
-
-def _combined(
-    aucs: Sequence[float], weights: Sequence[int], variances: Sequence[float], method: str, patients: int, level: float
-) -> Estimate:
-    """Return the weighted mean of independent AUCs with its logit interval."""
-    share = np.asarray(weights) / sum(weights)
-    value, variance = float(share @ np.asarray(aucs)), float(share**2 @ np.asarray(variances))
+    used = np.concatenate([rows for rows, _ in parts])
+    share = np.array([len(rows) for rows, _ in parts]) / len(used)
+    together = np.concatenate([weight * of_rows for weight, (_, of_rows) in zip(share, parts, strict=True)])
+    codes = np.unique(data.patients[used], return_inverse=True)[1]
+    value, variance = float(share @ aucs), float(auc.clustered_covariance(together, codes)[0, 0])
+    method = f"within {len(aucs)} strata, {len(every) - len(aucs)} without all classes left out"
+    method += f", {unknown} rows without a stratum" if unknown else ""
+    n, patients = len(used), int(codes.max()) + 1
     if variance <= 0 or not 0 < value < 1:
-        return Estimate(value, None, None, f"{method}; no interval: no variance", sum(weights), patients)
+        return Estimate(value, None, None, f"{method}; no interval: no variance", n, patients)
     low, high = logit_interval(value, math.sqrt(variance), level)
-    return Estimate(value, low, high, f"{method}, cluster-robust, logit", sum(weights), patients)
+    return Estimate(value, low, high, f"{method}, cluster-robust, logit", n, patients)

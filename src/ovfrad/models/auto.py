@@ -1,4 +1,4 @@
-"""`auto`, the headline model of the recipe `sound`: the mean of four dense members (METHODS E12, decision 8)."""
+"""`auto`, the headline model of the recipe `sound`: the mean of five dense members (METHODS E12, decision 8)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,28 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ovfrad.models.dense import DenseLogistic, _classes
 
-MEMBERS = ("L2 on z-scores", "L2 on ranks, families balanced", "extra trees", "random forest")
+MEMBERS = (
+    "L2 on z-scores",
+    "L2 on ranks, families balanced",
+    "L2 on ranks, families balanced, directions evened",
+    "extra trees",
+    "random forest",
+)
 
 LEAF = 2
-"""Fewest rows of a leaf of the random forest; the extra trees are grown out."""
+"""Fewest rows of a leaf of both forests."""
+TRIED = 0.2
+"""Share of the columns that a split of the extra trees tries: of many correlated columns a square root finds few that
+tell, and a cut at random through each needs more of them than the best cut of a random forest."""
 
 
 class AutoModel(ClassifierMixin, BaseEstimator):
-    """Mean of the probabilities of four members that see all columns and choose nothing but a penalty.
+    """Mean of the probabilities of five members that see all columns and choose nothing but a penalty.
 
-    The members are an L2 logistic regression on z-scores, an L2 logistic regression on ranks in which every
-    family of features has the same total variance, extra trees and a random forest. Averaging such members beat each
-    of them, and beat choosing one by inner cross-validation, on real radiomics tables (METHODS E12).
+    The members are an L2 logistic regression on z-scores, one on ranks in which every family of features has the same
+    total variance, the same with its directions evened (`DenseLogistic`), extra trees and a random forest. Averaging
+    such members beat each of them, and beat choosing one by inner cross-validation, on real radiomics tables
+    (METHODS E12).
 
     Parameters
     ----------
@@ -74,17 +84,18 @@ class AutoModel(ClassifierMixin, BaseEstimator):
         self.classes_, _ = _classes(self, y)
         frame = values if names is None else pd.DataFrame(values, columns=names)
         shared: dict[str, Any] = {"folds": self.folds, "random_state": self.random_state}
-        of_forest: dict[str, Any] = {"random_state": self.random_state, "n_jobs": 1}
+        of_forest: dict[str, Any] = {"min_samples_leaf": LEAF, "random_state": self.random_state, "n_jobs": 1}
         self.members_ = [
             DenseLogistic(**shared).fit(values, y, groups),
             DenseLogistic(ranks=True, balance=True, families=self.families, **shared).fit(frame, y, groups),
-            ExtraTreesClassifier(self.n_trees, **of_forest).fit(values, y),
-            RandomForestClassifier(self.n_trees, min_samples_leaf=LEAF, **of_forest).fit(values, y),
+            DenseLogistic(ranks=True, balance=True, even=True, families=self.families, **shared).fit(frame, y, groups),
+            ExtraTreesClassifier(self.n_trees, max_features=TRIED, **of_forest).fit(values, y),
+            RandomForestClassifier(self.n_trees, **of_forest).fit(values, y),
         ]
         return self
 
     def member_probabilities(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
-        """Probabilities of each member, shape (4, n_rows, K); their mean over the first axis is the model."""
+        """Probabilities of each member, shape (5, n_rows, K); their mean over the first axis is the model."""
         check_is_fitted(self)
         names = getattr(X, "columns", None)
         values = validate_data(self, X, dtype=np.float64, reset=False)

@@ -23,6 +23,8 @@ CLIP = 8.0
 """Standard scores beyond +-8 are cut: one wild texture value must not own the linear predictor."""
 KNOTS = 100
 """Most quantile knots of a rank map, so that a stored model holds no patient rows (METHODS I1)."""
+LEAST_DIRECTION = 0.03
+"""Directions shorter than this share of the longest are left out where the others are evened: they are mostly noise."""
 PATIENCE = 2
 """Steps along the path without a better log-loss after which larger C are not tried."""
 TOLERANCE = 1e-5
@@ -168,6 +170,10 @@ class DenseLogistic(ClassifierMixin, BaseEstimator):
         Replace every value by its rank among the training rows (at most 100 quantile knots are kept).
     balance : bool
         Give each family of columns the same total variance.
+    even : bool
+        Replace the lengths of the singular vectors by their square roots, so that what sets correlated columns apart
+        weighs more against what they share. A sum over correlated columns (size, mean intensity) is long, a
+        difference short, and an L2 penalty holds slopes along short directions near 0.
     families : tuple of str, optional
         Family of each column; default: by column name (`ovfrad.selection.families`), one family without names.
     folds : int
@@ -190,12 +196,14 @@ class DenseLogistic(ClassifierMixin, BaseEstimator):
         self,
         ranks: bool = False,
         balance: bool = False,
+        even: bool = False,
         families: tuple[str, ...] | None = None,
         folds: int = 5,
         random_state: int = 0,
     ) -> None:
         self.ranks = ranks
         self.balance = balance
+        self.even = even
         self.families = families
         self.folds = folds
         self.random_state = random_state
@@ -206,12 +214,14 @@ class DenseLogistic(ClassifierMixin, BaseEstimator):
         self.classes_, code = _classes(self, y)
         A = self._learn_scale(X)
         left, size, right = np.linalg.svd(A, full_matrices=False)
-        keep = size > max(A.shape) * np.finfo(float).eps * max(size.max(initial=0.0), 1.0)
-        Z = left[:, keep] * size[keep]
+        least = LEAST_DIRECTION if self.even else max(A.shape) * np.finfo(float).eps
+        keep = size > least * max(size.max(initial=0.0), 1.0)
+        stretch = _evened(size[keep]) if self.even else np.ones(keep.sum())
+        Z = left[:, keep] * (size[keep] * stretch)
         Y = np.eye(len(self.classes_))[code]
         self.C_, self.losses_ = choose_c(Z, Y, inner_folds(code, groups, self.folds, self.random_state), CS)
         W = fit_logistic(Z, Y, self.C_)
-        self.coef_ = (right[keep].T @ W[:-1]).T * self.weight_
+        self.coef_ = (right[keep].T @ (W[:-1] * stretch[:, None])).T * self.weight_
         self.intercept_ = W[-1] - W[-1].mean()
         return self
 
@@ -264,6 +274,13 @@ class DenseLogistic(ClassifierMixin, BaseEstimator):
         """Most probable class of each row."""
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(1)]
+
+
+def _evened(size: np.ndarray) -> np.ndarray:
+    """Factors that bring each direction to the square root of its length, all of them together to what they were."""
+    stretch = size**-0.5
+    whole: np.ndarray = stretch * np.sqrt((size**2).sum() / max((size * stretch) @ (size * stretch), 1e-300))
+    return whole
 
 
 def _classes(estimator: BaseEstimator, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

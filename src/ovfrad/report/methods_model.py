@@ -57,8 +57,8 @@ def _headline(data: ReportInput) -> str:
         return ""
     what = {
         "auto": "the mean of the probabilities of an L2 logistic regression on z-scores, one on ranks with families of "
-        "features balanced, extremely randomised trees and a random forest, all on every radiomics feature left by the "
-        "ICC and every deep component",
+        "features balanced, the same with singular values replaced by their square roots, extremely randomised trees "
+        "and a random forest, all on every radiomics feature left by the ICC and every deep component",
         "best_of_nine": "the best of the nine classifiers by inner cross-validation on training data",
     }.get(data.headline[2], data.headline[2])
     fixed = data.run.get("prespecified") or {}

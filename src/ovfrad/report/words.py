@@ -19,7 +19,7 @@ COHORT_WORDS = {
     "prospective": "Prospective validation",
 }
 MODEL_WORDS = {
-    "auto": "auto (mean of four)",
+    "auto": "auto (mean of five)",
     "best_of_nine": "best of nine by inner CV",
     "sparse": "sparse score (at most 10 features)",
     "rad_score": "rad-score",
@@ -45,7 +45,7 @@ def model_name(model: str) -> str:
     """Model as a reader knows it.
 
     >>> model_name("auto"), model_name("XGBoost")
-    ('auto (mean of four)', 'XGBoost')
+    ('auto (mean of five)', 'XGBoost')
     """
     return MODEL_WORDS.get(model, model)
 

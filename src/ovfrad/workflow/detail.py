@@ -112,18 +112,18 @@ def within_center_blocks(
     """Macro AUC of pairs within one centre, for each set of rows; None without centres."""
     if "center" not in cases or not cases["center"].notna().any():
         return None
-    centers = cases["center"].astype(object).where(cases["center"].notna(), "missing")
     found = {}
     for name, part in row_sets(rows).items():
-        own = centers.loc[pd.MultiIndex.from_frame(part[KEYS])].to_numpy()
-        found[name] = {"centers": len(set(own)), "macro_auc": _within(part, own, level, ranking_only).as_dict()}
+        own = cases["center"].loc[pd.MultiIndex.from_frame(part[KEYS])].to_numpy(dtype=object)
+        told = _within(part, own, level, ranking_only).as_dict()
+        found[name] = {"centers": len(pd.unique(own[~pd.isna(own)])), "macro_auc": told}
     return found
 
 
 def _within(rows: pd.DataFrame, centers: np.ndarray, level: float, ranking_only: bool) -> Estimate:
     """Macro AUC within centres; its interval goes where a class has fewer patients in a centre than F2 asks for."""
     told = within_auc(rows, centers, level, ranking_only=ranking_only)
-    if len(set(centers)) == 1:
+    if len(pd.unique(centers)) == 1:
         return Estimate.without("one centre: the macro AUC is within it already", told.n, told.patients)
     patients = pd.crosstab(centers, rows["y_true"].to_numpy(), rows["patient_id"].to_numpy(), aggfunc="nunique")
     whole = patients[patients.notna().all(axis=1)]
