@@ -27,7 +27,7 @@ def interval_widths(counts: Sequence[int], auc: float = 0.8, level: float = 0.95
     Parameters
     ----------
     counts : sequence of int
-        Rows of each class in a cohort.
+        Patients of each class in a cohort.
     auc : float
         Supposed one-vs-rest AUC.
     level : float
@@ -35,7 +35,7 @@ def interval_widths(counts: Sequence[int], auc: float = 0.8, level: float = 0.95
     Returns
     -------
     DataFrame
-        Columns `class, cases, others, auc, low, high, width`; no limits where a class has fewer than 3 rows.
+        Columns `class, cases, others, auc, low, high, width`; no limits where a class has fewer than 3 patients.
 
     Examples
     --------

@@ -115,13 +115,13 @@ def conformal_words(data: ReportInput) -> str:
 
 
 def sample_size_table(data: ReportInput) -> pd.DataFrame | None:
-    """Rows of each class and the interval that each could get at an AUC of 0.80, by cohort."""
+    """Patients of each class and the interval that each could get at an AUC of 0.80, by cohort."""
     rows = []
     for cohort, widths in ((data.results or {}).get("sample_size") or {}).get("widths", {}).items():
         row = {"Cohort": cohort_name(cohort)}
         for block in widths:
             limits = f"{number(block['low'])} to {number(block['high'])}" if known(block["low"]) else "no interval"
-            row[f"{_class(data, block['class'])}: n, interval"] = f"{block['cases']}, {limits}"
+            row[f"{_class(data, block['class'])}: patients, interval"] = f"{block['cases']}, {limits}"
         rows.append(row)
     return pd.DataFrame(rows) if rows else None
 

@@ -198,19 +198,21 @@ def sample_size_block(rows: pd.DataFrame, counts: Block, level: float) -> Block:
     level : float
     """
     classes = sum(c.startswith("p_") for c in rows.columns)
-    sizes = {
-        cohort: np.bincount(rows.loc[rows["cohort"] == cohort, "y_true"].to_numpy(int), minlength=classes).tolist()
-        for cohort in (TRAINING, *validation(rows))
-        if (rows["cohort"] == cohort).any()
+    parts = {cohort: rows[rows["cohort"] == cohort] for cohort in (TRAINING, *validation(rows))}
+    patients = {
+        cohort: [part.loc[part["y_true"] == k, "patient_id"].nunique() for k in range(classes)]
+        for cohort, part in parts.items()
+        if len(part)
     }
+    events = int(np.bincount(parts["train"]["y_true"].to_numpy(int), minlength=classes).min())
     features = {
         "measured": counts["radiomics"] + counts["deep"],
         "dense": counts["icc"] + counts["pca"],
         "fused": counts["fused"],
     }
     return {
-        "events": min(sizes["train"]),
+        "events": events,
         "features": features,
-        "events_per_feature": {name: events_per_feature(sizes["train"], n) for name, n in features.items()},
-        "widths": {cohort: interval_widths(n, level=level).to_dict("records") for cohort, n in sizes.items()},
+        "events_per_feature": {name: events_per_feature([events], n) for name, n in features.items()},
+        "widths": {cohort: interval_widths(n, level=level).to_dict("records") for cohort, n in patients.items()},
     }
