@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ovfrad.cli import app
+from ovfrad.cli.console import guarded
 from ovfrad.errors import InputWarning
 from ovfrad.workflow.fit import fit_study, load_recipes
 from ovfrad.workflow.folder import RunFolder, silent
@@ -18,6 +20,10 @@ features: table.csv
 outcome: {column: grade}
 models: {classifiers: [LR], outer_folds: 2, inner_folds: 2}
 """
+
+
+def ovfrad(*arguments: object) -> int:
+    return guarded(app, [str(argument) for argument in arguments])
 
 
 def study(folder: Path, external: int, unseen: str) -> Path:
@@ -57,3 +63,17 @@ def test_adapting_needs_cases_and_helps(tmp_path: Path, external: int, code: str
         assert mended > left + 0.15
     else:
         assert mended == left
+
+
+def test_what_is_explained_are_the_probabilities_that_were_evaluated(tmp_path: Path) -> None:
+    folder, path = tmp_path / "run", study(tmp_path, 60, "adapt")
+    path.write_text(path.read_text().replace("inner_folds: 2", "inner_folds: 2, recalibrate: false"))
+    assert ovfrad("run", path, "--out", folder) == 0
+    with np.load(folder / "explanation" / "shap.npz") as found:
+        explained = pd.DataFrame(found["output"], index=found["cases"])
+    table = pd.read_parquet(folder / "predictions.parquet").query("cohort == 'external' and model == 'auto'")
+    named = table["patient_id"] + " " + table["vertebra"].astype(str)
+    told = table.set_index(named)[["p_0", "p_1", "p_2"]].loc[explained.index]
+    np.testing.assert_allclose(explained.to_numpy(), told.to_numpy(), atol=1e-9)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "but for the scale of its features, which was learned from these cases without outcomes" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,61 @@ def test_a_new_fit_leaves_no_old_number(tmp_path: Path) -> None:
     assert [was["study_sha256"] for was in changed] == [first["study_sha256"]]
     assert ovfrad("report", run) == 0
     assert "this is no pre-specified analysis" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_redrawn_masks_are_no_prespecified_analysis(tmp_path: Path) -> None:
+    """Rows of features stand for the regions they were measured in."""
+    from .conftest import write_table  # type: ignore[import-not-found]
+
+    study, run = write_table(tmp_path), tmp_path / "run"
+    assert ovfrad("fit", study, "--out", run) == 0
+    first = json.loads((run / "run.json").read_text(encoding="utf-8"))["prespecified"]
+    table = pd.read_csv(tmp_path / "table.csv")
+    table["f0"] = table["f0"].where(np.arange(len(table)) > 3, 0.25)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert ovfrad("fit", study, "--out", run) == 0
+    again = json.loads((run / "run.json").read_text(encoding="utf-8"))["prespecified"]
+    assert [was["content_sha256"] for was in again["changed"]] == [first["content_sha256"]]
+    assert again["at"] > first["at"]
+    for same in ("study_sha256", "case_list_sha256", "headline"):
+        assert again[same] == first[same]
+
+
+def test_features_of_another_setting_take_the_old_results_away(
+    phantom_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = tmp_path / "cohort"
+    shutil.copytree(phantom_cohort, cohort)
+    text = (cohort / "study.yaml").read_text(encoding="utf-8")
+    lean = "radiomics: {image_types: [original]}\nmodels: {classifiers: [LR], outer_folds: 2, inner_folds: 2}\n"
+    lean += "deep: {arms: {none: {weights: none}}}\n"
+    kept = [line for line in text.splitlines() if line.split(":")[0] not in ("radiomics", "models", "deep")]
+    (cohort / "study.yaml").write_text("\n".join(kept) + "\n" + lean, encoding="utf-8")
+    run = tmp_path / "run"
+    assert ovfrad("fit", cohort, "--out", run) == 0
+    assert ovfrad("features", cohort, "--out", run) == 0
+    assert (run / "predictions.parquet").is_file()
+    assert "W_RUN_REMOVED" not in capsys.readouterr().err
+    changed = lean.replace("[original]", "[original], bin_width: 10")
+    (cohort / "study.yaml").write_text("\n".join(kept) + "\n" + changed, encoding="utf-8")
+    assert ovfrad("features", cohort, "--out", run) == 0
+    told = capsys.readouterr().err
+    assert "W_RUN_REMOVED run: held a run that was made of other features; its results are gone" in told
+    assert not (run / "predictions.parquet").exists()
+    assert ovfrad("report", run) == 2
+
+
+def test_an_audit_keeps_recipes_and_report(tmp_path: Path) -> None:
+    from .conftest import write_table  # type: ignore[import-not-found]
+
+    study, run = write_table(tmp_path), tmp_path / "run"
+    assert ovfrad("run", study, "--out", run, "--recipe", "both") == 0
+    before = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert ovfrad("audit", study, "--out", run, "--permutations", 1) == 0
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    assert set(results["recipes"]) == {"sound", "paper"}
+    assert (run / "report.html").is_file()
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["warnings"] == before["warnings"]
 
 
 def test_copies_of_a_case_are_refused_across_and_merged_within_cohorts(

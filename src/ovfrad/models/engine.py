@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ovfrad import __version__
-from ovfrad.errors import warn
+from ovfrad.errors import InputWarning, warn
 from ovfrad.models.baselines import FittedBaselines, available, fit_baselines
 from ovfrad.models.fitted import Fitted
 from ovfrad.models.fitting import fit_models
@@ -31,6 +31,7 @@ from ovfrad.models.rows import Rows, ordered_table
 Progress = Callable[[str, int, int], None]
 """Called with a label, the units done and the units in all."""
 Heard = list[tuple[type[Warning], str]]
+_SAID = "warnings"
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,13 +212,15 @@ def _each(tasks: list[_Task], jobs: int) -> Iterator[_Result]:
 def _do(task: _Task) -> tuple[int, pd.DataFrame | tuple[Fitted, FittedBaselines], Heard]:
     """Do one unit with one thread of BLAS and OpenMP, so that results do not depend on how many there are."""
     if task.slot is not None and task.slot.is_file():
-        return task.number, pd.read_parquet(task.slot), []
+        kept = pd.read_parquet(task.slot)
+        return task.number, kept, _heard(kept)
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always")
         result = _fit_all(task) if task.fold is None else _fit_fold(task, task.fold)
+    said = [(w.category, str(w.message)) for w in caught]
     if task.slot is not None and isinstance(result, pd.DataFrame):
-        _keep(result, task.slot)
-    return task.number, result, [(w.category, str(w.message)) for w in caught]
+        _keep(result, said, task.slot)
+    return task.number, result, said
 
 
 def _fit_all(task: _Task) -> tuple[Fitted, FittedBaselines]:
@@ -240,12 +243,19 @@ def _slot(store: Path | None, rows: Rows, procedure: Procedure, baselines: list[
     return store / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.parquet"
 
 
-def _keep(table: pd.DataFrame, slot: Path) -> None:
-    """Write a table under its final name only when it is whole."""
+def _keep(table: pd.DataFrame, said: Heard, slot: Path) -> None:
+    """Write a table, and what was warned of while it was made, under its final name only when it is whole."""
     slot.parent.mkdir(parents=True, exist_ok=True)
     part = slot.with_suffix(f".{os.getpid()}.part")
-    table.to_parquet(part, index=False)
+    told = table.copy(deep=False)
+    told.attrs[_SAID] = [[issubclass(category, InputWarning), text] for category, text in said]
+    told.to_parquet(part, index=False)
     part.replace(slot)
+
+
+def _heard(table: pd.DataFrame) -> Heard:
+    """Warnings kept with a table; those of libraries come back without their class."""
+    return [(InputWarning if own else UserWarning, text) for own, text in table.attrs.pop(_SAID, [])]
 
 
 def selection_frequency(fitted: Fitted) -> pd.DataFrame:

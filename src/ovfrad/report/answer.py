@@ -22,6 +22,13 @@ _NEW = {"external": "at a new centre", "prospective": "in later patients", "inte
 _NEW |= {"train": "in patients left out in turn"}
 
 
+def where(data: ReportInput, cohort: str) -> str:
+    """What kind of test a cohort is; a centre whose scanners were adapted to was seen, if without its outcomes."""
+    if (data.run.get("harmonisation") or {}).get("adapted", {}).get(cohort):
+        return f"{WHERE[cohort]} but for the scale of its features, which was learned from these cases without outcomes"
+    return WHERE[cohort]
+
+
 def highest(data: ReportInput) -> int:
     """Code of the class that the first page asks about: the last in order, for ASTLOF the surgical one."""
     return len(data.classes) - 1
@@ -70,7 +77,7 @@ def _told(data: ReportInput, cohort: str) -> list[str]:
     """Where, the AUC as pairs out of a hundred, and what the fixed threshold finds and wrongly names."""
     value, (cases, n), name = _auc(data, cohort), _count(data, cohort), _name(data)
     lines = [
-        f"Where: {cohort_name(cohort).lower()}, {WHERE[cohort]}; {cases} of {n} {data.unit} are {name}.",
+        f"Where: {cohort_name(cohort).lower()}, {where(data, cohort)}; {cases} of {n} {data.unit} are {name}.",
         f"Ranking: AUC {estimate(value)}. Of a hundred pairs, one {name} and one not, the model puts the right one "
         f"first in {100 * value['estimate']:.0f}.",
     ]

@@ -62,7 +62,8 @@ def _headline(data: ReportInput) -> str:
         "best_of_nine": "the best of the nine classifiers by inner cross-validation on training data",
     }.get(data.headline[2], data.headline[2])
     fixed = data.run.get("prespecified") or {}
-    changed = " (the study file or its cases were changed after an earlier run)" if fixed.get("changed") else ""
+    parts = " (the study file, its cases, images or masks were changed after an earlier run)"
+    changed = parts if fixed.get("changed") else ""
     return f"The headline model, named in the study file before the run{changed}, was {what} (arm {data.headline[1]})."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ovfrad.report.answer import WHERE, cards, optimism, rare_answer, rare_question
+from ovfrad.report.answer import cards, optimism, rare_answer, rare_question, where
 from ovfrad.report.blocks import Block, Section, text
 from ovfrad.report.inputs import ReportInput
 from ovfrad.report.table_results import best_new, validated
@@ -138,7 +138,7 @@ def headline_sentence(data: ReportInput) -> str:
         return ""
     block = data.headline_block(cohort) or {}
     value = sentence(block.get("macro_auc"), "macro AUC", data.unit)
-    return f"{cohort_name(cohort)}, {WHERE[cohort]}: {value}. Model: {headline_words(data)}."
+    return f"{cohort_name(cohort)}, {where(data, cohort)}: {value}. Model: {headline_words(data)}."
 
 
 def _short_table(data: ReportInput) -> Block:

@@ -23,8 +23,8 @@ def _named(data: ReportInput) -> str:
         return f"Headline model, named in the study file before this run: {headline_words(data)}."
     times = "once" if len(changed) == 1 else f"{len(changed)} times"
     return (
-        f"Headline model: {headline_words(data)}. The study file or its cases were changed {times} after an "
-        "earlier run in this folder, whose results may have been seen: this is no pre-specified analysis."
+        f"Headline model: {headline_words(data)}. The study file, its cases, images or masks were changed {times} "
+        "after an earlier run in this folder, whose results may have been seen: this is no pre-specified analysis."
     )
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from ovfrad.errors import InputError, warn
 from ovfrad.models.baselines import BASELINES
 from ovfrad.models.engine import Outcome
-from ovfrad.models.fitted import Fitted
 from ovfrad.models.rows import Rows, ordered_table
+from ovfrad.selection import FusedFeatures
 
 
 def adapted(outcome: Outcome, cohorts: dict[str, Rows]) -> tuple[Outcome, dict[str, list[str]]]:
@@ -25,11 +25,12 @@ def adapted(outcome: Outcome, cohorts: dict[str, Rows]) -> tuple[Outcome, dict[s
         return outcome, {}
     tables, learned = [], dict[str, list[str]]()
     for cohort, rows in cohorts.items():
-        fitted = _adapt(outcome.fitted, rows, cohort)
-        if fitted is outcome.fitted:
+        first = outcome.fitted
+        chain = adapted_chain(first.chain, rows.for_arm(first.procedure.arm), cohort)
+        if chain is first.chain:
             continue
-        tables.append(fitted.table(rows, cohort))
-        known = fitted.chain.combat_
+        tables.append(replace(first, chain=chain).table(rows, cohort))
+        known = chain.combat_
         learned[cohort] = [name for name in combat.not_seen(rows.batch) if known and name in known.batches_]
     if not tables:
         return outcome, {}
@@ -64,11 +65,13 @@ def harmonised(
     return {"column": column, "reference": combat.reference_, "batches": sizes, **found}
 
 
-def _adapt(fitted: Fitted, rows: Rows, cohort: str) -> Fitted:
-    """Models behind a chain that knows the cohort's scanners, one scanner at a time."""
-    chain, rows = fitted.chain, rows.for_arm(fitted.procedure.arm)
-    if rows.batch is None or chain.combat_ is None:
-        return fitted
+def adapted_chain(chain: FusedFeatures, rows: Rows, cohort: str) -> FusedFeatures:
+    """The chain when it knows the cohort's scanners, one scanner at a time; the same where it learned none.
+
+    `rows` are those of the chain's arm.
+    """
+    if rows.batch is None or chain.combat_ is None or chain.combat_.n_batches_ < 2:
+        return chain
     for name in chain.combat_.not_seen(rows.batch):
         own = rows.take(np.flatnonzero(rows.batch == name))
         try:
@@ -78,4 +81,4 @@ def _adapt(fitted: Fitted, rows: Rows, cohort: str) -> Fitted:
             continue
         told = f"harmonised on its own {len(own)} unlabelled cases"
         warn("W_ADAPTED", f"{cohort}, {name}", told, "a single new patient from there cannot be")
-    return fitted if chain is fitted.chain else replace(fitted, chain=chain)
+    return chain

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ovfrad.errors import InputError
+from ovfrad.errors import InputError, InputWarning
 from ovfrad.explanation import importance
 from ovfrad.explanation.background import choose_cases, kmeans_background
 from ovfrad.explanation.combined import combined_variables
@@ -21,6 +22,7 @@ from ovfrad.models.procedure import BEST, Procedure
 from ovfrad.models.rows import Rows
 from ovfrad.selection import FusedFeatures
 from ovfrad.study.settings import NINE, StudySettings
+from ovfrad.workflow.adapt import adapted_chain
 from ovfrad.workflow.attribution import INPUT, LAYER, attribute
 from ovfrad.workflow.evaluate import settings_of
 from ovfrad.workflow.explain_chosen import write_chosen
@@ -50,7 +52,7 @@ def explain_run(
     settings, run = settings_of(folder), folder.read_json("run.json")
     headline = run["prespecified"]["headline"]
     chain, models, best = load_models(folder)
-    one = _Explained(folder, settings, tuple(run["classes"]), chain, models)
+    one = _Explained(folder, settings, tuple(run["classes"]), chain, models, headline["arm"])
     name = model or headline["model"]
     name = str(best) if name == BEST else name
     if name not in models:
@@ -77,6 +79,7 @@ class _Explained:
         classes: tuple[str, ...],
         chain: FusedFeatures,
         models: dict[str, FittedModel],
+        arm: str,
     ) -> None:
         self.folder, self.settings, self.classes, self.chain, self.models = folder, settings, classes, chain, models
         self.cases = folder.read_table("cases.parquet")
@@ -84,6 +87,14 @@ class _Explained:
         self.cohort = next(c for c in EXPLAINED if (self.cases["cohort"] == c).any())
         self.training = make_rows(settings, self.cases, table, "train")
         self.rows = make_rows(settings, self.cases, table, self.cohort)
+        if settings.harmonisation.unseen == "adapt" and self.cohort != "train":
+            self.chain = self._as_evaluated(arm)
+
+    def _as_evaluated(self, arm: str) -> FusedFeatures:
+        """The chain that predicted the explained cohort; the fit has told what it learned of new scanners."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)
+            return adapted_chain(self.chain, self.rows.for_arm(arm), self.cohort)
 
     def write(
         self,

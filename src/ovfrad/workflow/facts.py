@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import platform
 import sys
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from ovfrad import __version__
 from ovfrad.study import Study
@@ -57,26 +60,39 @@ def earlier(folder: RunFolder) -> dict[str, Any] | None:
     return stored
 
 
-def prespecification(study: Study, before: dict[str, Any] | None) -> dict[str, Any]:
+def prespecification(study: Study, before: dict[str, Any] | None, voxels: pd.Series | None = None) -> dict[str, Any]:
     """What was fixed before a model was fitted to outcomes (A8), and whether an earlier run had fixed something else.
 
-    `at` is the time of the first run with the same study and cases; `changed` lists what earlier runs had fixed.
+    Parameters
+    ----------
+    study : Study
+    before : dict, optional
+        What an earlier run in the same folder had fixed.
+    voxels : Series, optional
+        Hash of each case's region, or of its row of features; None before they are read.
+
+    Returns
+    -------
+    dict
+        `study_sha256`, `case_list_sha256`, `content_sha256` (of all regions), `headline`; `at`, the time of the first
+        run with the same of each; `changed`, what earlier runs had fixed.
     """
-    now = _fixed(study)
-    told = {**now, "changed": [] if before is None else before.get("changed", [])}
+    now = _fixed(study, voxels)
     if before is None:
-        return told
-    same = all(before.get(key) == now[key] for key in now if key != "at")
-    if same:
-        return {**told, "at": before["at"]}
-    return {**told, "changed": [*told["changed"], {key: before.get(key) for key in now}]}
+        return {**now, "changed": []}
+    known = {key: value for key, value in before.items() if key in now and key != "at" and value is not None}
+    if all(now[key] == value for key, value in known.items()):
+        return {**now, "at": before["at"], "changed": before.get("changed", [])}
+    return {**now, "changed": [*before.get("changed", []), {key: before.get(key) for key in now}]}
 
 
-def _fixed(study: Study) -> dict[str, Any]:
+def _fixed(study: Study, voxels: pd.Series | None) -> dict[str, Any]:
     settings = study.settings
+    content = None if voxels is None else "\n".join(sorted(f"{case} {sha}" for case, sha in voxels.items()))
     return {
         "study_sha256": study.sha256,
         "case_list_sha256": study.case_list_sha256,
+        "content_sha256": None if content is None else hashlib.sha256(content.encode()).hexdigest(),
         "at": study.case_list_at,
         "headline": {"recipe": settings.recipe, "arm": study.arms[0], "model": settings.models.headline.model},
     }

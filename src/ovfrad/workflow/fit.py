@@ -64,12 +64,15 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
         warnings.simplefilter("always", InputWarning)
         study = next(iter(studies.values()))
         run = {**facts(study), "classes": list(study.classes), "recipes": list(studies)}
-        run["prespecified"] = prespecification(study, earlier(folder))
+        before = earlier(folder)
+        run["prespecified"] = before or prespecification(study, None)
         folder.forget()
         folder.replace("study.yaml", lambda path: path.write_text(to_yaml(study.settings), encoding="utf-8"))
         folder.write_json("run.json", run)
         features = extract_study(study, folder, tuple(s.settings.radiomics for s in studies.values()), progress)
         folder.write_table("quarantine.csv", features.quarantine)
+        run["prespecified"] = prespecification(study, before, features.cases["voxels"])
+        folder.write_json("run.json", run)
         duplicates = check_duplicates(study, features.cases)
         for pair in duplicates:
             warn(

@@ -19,7 +19,7 @@ from ovfrad.errors import InputError
 #: What `fit` makes invalid when it starts; the cache stays, since its entries are named by content.
 OF_A_FIT = (
     "predictions.parquet", "results.json", "audit.json", "selection.json", "explanation", "bundle", "tables", "figures",
-    "report.html", "report.pdf",
+    "report.html", "report.pdf", "features_zscore.parquet", "features_hu.parquet",
 )  # fmt: skip
 
 #: Called with step, units done, units in all.

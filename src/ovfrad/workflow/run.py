@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ovfrad.errors import InputError
+from ovfrad.errors import InputError, InputWarning, warn
 from ovfrad.report.pdf import require_weasyprint
 from ovfrad.study import load as load_study
 from ovfrad.workflow.attribution import INPUT, LAYER
 from ovfrad.workflow.evaluate import evaluate_run
 from ovfrad.workflow.explain import explain_run
-from ovfrad.workflow.features import extract_study, without_shuffled
+from ovfrad.workflow.features import extract_study, in_short, without_shuffled
 from ovfrad.workflow.fit import check_weights, fit_study, load_recipes
 from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -68,9 +70,23 @@ def features_only(path: Path, out: Path | None, recipe: str | None, progress: Pr
     with _at_work(folder):
         features = extract_study(study, folder, (study.settings.radiomics,), progress)
         table = without_shuffled(next(iter(features.tables.values())))
+        _part_with(folder, target.name, table)
         folder.write_table(target.name, table if target.suffix == ".parquet" else table.reset_index())
         folder.write_table("quarantine.csv", features.quarantine)
+    for line in in_short(features.warnings):
+        warnings.warn(line, InputWarning, stacklevel=2)
     return target, len(features.quarantine)
+
+
+def _part_with(folder: RunFolder, name: str, table: pd.DataFrame) -> None:
+    """Take away the results of an earlier run in this folder unless they were made of these very features."""
+    if not (folder / "predictions.parquet").is_file():
+        return
+    if name == "features.parquet" and folder.read_table(name).equals(table):
+        return
+    folder.forget()
+    fault = "held a run that was made of other features"
+    warn("W_RUN_REMOVED", folder.path, fault, "its results are gone; `ovfrad run` makes them of the new ones")
 
 
 @contextmanager
@@ -125,14 +141,27 @@ def _note_seconds(folder: RunFolder, seconds: float) -> None:
 
 
 def audit_only(path: Path, out: Path | None, permutations: int, progress: Progress) -> RunOutcome:
-    """Honesty checks with a stated number of label permutations."""
+    """Honesty checks with a stated number of label permutations; a run that was there keeps its recipes and report."""
     studies = load_recipes(path, None)
-    check_weights(studies)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
+    if len(_recipes_of(folder)) > 1:
+        studies = load_recipes(path, "both")
+    check_weights(studies)
     with _at_work(folder):
+        reported = (folder / "report.html").is_file()
         fitted: FittedStudy = fit_study(studies, folder, progress)
         audit_study(fitted, progress, permutations=permutations)
-        return _judged(fitted, progress)
+        outcome = _judged(fitted, progress)
+        if reported:
+            explain_run(folder, None, progress)
+            report_run(folder, progress)
+        return outcome
+
+
+def _recipes_of(folder: RunFolder) -> list[str]:
+    """Recipes of the run that a folder holds."""
+    known: list[str] = folder.read_json("run.json").get("recipes", []) if (folder / "run.json").is_file() else []
+    return known
 
 
 def evaluate_only(path: Path, progress: Progress) -> Path:
