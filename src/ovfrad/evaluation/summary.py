@@ -235,10 +235,11 @@ def _proportions(
 def _balanced_accuracy(boot: Estimate, data: Predictions, level: float) -> Estimate:
     """Return the bootstrap estimate, or where a class is small the interval from Wilson's of each sensitivity.
 
-    Resampling 3, 5 or 10 patients of a class tells too little of others: percentiles cover .75, .90 and .94 there.
+    Resampling 3, 5 or 10 patients of a class tells too little of others: percentiles cover .76, .91 and .93 there.
     """
     rows = [data.y == k for k in range(data.classes)]
-    if boot.estimate is None or boot.low is None or min(cases.sum() for cases in rows) >= WILSON_BELOW:
+    enough = min(cases.sum() for cases in rows) >= WILSON_BELOW
+    if boot.estimate is None or enough or auc.too_few_of_a_class(data.y, data.classes, data.patients):
         return boot
     right = data.p.argmax(axis=1) == data.y
     patients = [len(np.unique(data.patients[cases])) for cases in rows]
