@@ -122,6 +122,18 @@ def test_too_few_bins_are_said(files: Files, tmp_path: Path, capsys: Run) -> Non
             ("--label", "20", "--vertebra", "L1"),
             "E_MASK_LABEL labels.nii.gz: --label and --vertebra are both given; give one of them",
         ),
+        (
+            ("--label", "20", "--scheme", "totalsegmentator"),
+            "E_MASK_SCHEME labels.nii.gz: --scheme totalsegmentator is given beside --label 20, which needs none;",
+        ),
+        (
+            ("--label", "20", "--scheme", "nonsense"),
+            "E_MASK_SCHEME labels.nii.gz: unknown label scheme 'nonsense'; name one of verse, totalsegmentator, ",
+        ),
+        (
+            ("--scheme", "verse"),
+            "E_MASK_SCHEME labels.nii.gz: --scheme verse is given without --vertebra; leave it out",
+        ),
         (("--vertebra", "L1"), "E_MASK_SCHEME labels.nii.gz: vertebra L1 has no number without a scheme ("),
         (
             ("--label", "20", "--aggregation", "2D_avg"),
@@ -141,6 +153,26 @@ def test_refusals_are_one_line(files: Files, capsys: Run, options: tuple[str, ..
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(line)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--label", "20", "--scheme", "nonsense"), "unknown label scheme 'nonsense'; name one of verse, "),
+        (("--scheme", "nonsense"), "unknown label scheme 'nonsense'; name one of verse, "),
+        (
+            ("--label", "20", "--scheme", "totalsegmentator"),
+            "is given beside --label 20, which needs none; leave it out",
+        ),
+    ],
+)
+def test_inspect_passes_no_scheme_over(files: Files, capsys: Run, options: tuple[str, ...], words: str) -> None:
+    assert guarded(app, ["inspect", *map(str, files), *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("E_MASK_SCHEME labels.nii.gz: ")
+    assert words in err
     assert err.count("\n") == 1
 
 

@@ -88,8 +88,8 @@ def test_icc_of_few_patients_warns() -> None:
     with pytest.warns(InputWarning) as caught:
         IccFilter().fit(first, reader2=second.iloc[:9])
     assert str(caught[0].message) == (
-        "W_ICC_FEW second reader: fewer than 10 training patients were outlined twice; "
-        "the choice of reproducible features is unsure"
+        "W_ICC_FEW reproducibility: fewer than 10 training patients have a second outline (a reader's or a perturbed "
+        "one); the choice of reproducible features is unsure"
     )
 
 

@@ -134,6 +134,39 @@ def test_label_follows_from_vertebra_and_scheme(tmp_path: Path) -> None:
     assert (study.cases["mask_label"] == "verse:L1").all()
 
 
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"mask_label": 19}, "label 19 is T12 in scheme verse, and the case is L1, which is 20"),
+        ({"mask_label": 31}, "label 31 is no vertebra in scheme verse, and the case is L1, which is 20"),
+        (
+            {"mask_label": 20, "mask_label_reader2": 21},
+            "label 21 is L2 in scheme verse, and the case is L1, which is 20",
+        ),
+        ({"mask_label": "L2", "mask_scheme": ""}, "label L2 names another vertebra than the case, which is L1"),
+        ({"mask_label": "verse:T12"}, "label verse:T12 names another vertebra than the case, which is L1"),
+    ],
+)
+def test_a_label_of_another_vertebra_is_refused(tmp_path: Path, columns: dict[str, object], fault: str) -> None:
+    assert refusal(write(tmp_path, cases(**({"mask_scheme": "verse"} | columns)))) == (
+        f"E_CELL cases.csv:2: {fault}; correct vertebra, "
+        f"{'mask_label_reader2' if 'mask_label_reader2' in columns else 'mask_label'} or mask_scheme; a mask with "
+        "numbers of its own has no scheme"
+    )
+
+
+def test_labels_that_do_not_contradict_are_kept(tmp_path: Path) -> None:
+    own: list[dict[str, object]] = [{"mask_label": 20, "mask_scheme": "verse"}, {"mask_label": 7}]
+    own += [
+        {"mask_label": "corpus", "mask_scheme": "verse"},
+        {"mask_label": "l1"},
+        {"mask_label": "L2", "vertebra": "-"},
+    ]
+    for columns in own:
+        study = load(write(tmp_path, cases(**columns)))
+        assert (study.cases["mask_label"] == str(columns["mask_label"])).all()
+
+
 def test_label_components_are_no_predictors(tmp_path: Path) -> None:
     line = refusal(write(tmp_path, cases(t_score=-3.0), "clinical: {columns: [age, t_score]}\n"))
     assert line.startswith("E_LABEL_COMPONENT study.yaml: 't_score' is part of the label")

@@ -38,12 +38,18 @@ class Format(StrEnum):
 def chosen_label(mask: Path, label: str | None, vertebra: str | None, scheme: str | None) -> str | None:
     """Label by number or name, or by vertebra under a stated scheme; None where none is given.
 
-    A vertebra without a scheme is a name: segments and ROIs have some, label maps have none.
+    A vertebra without a scheme is a name: segments and ROIs have some, label maps have none. A scheme numbers vertebrae
+    and says nothing of a label, so without a vertebra it is refused rather than passed over.
     """
     from ovfrad.astlof import label_of
 
+    check_scheme(mask, scheme)
     if label is not None and vertebra is not None:
         raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
+    if scheme is not None and vertebra is None:
+        beside = "without --vertebra" if label is None else f"beside --label {label}, which needs none"
+        remedy = "leave it out, or name a vertebra in place of the label"
+        raise InputError("E_MASK_SCHEME", mask, f"--scheme {scheme} is given {beside}", remedy)
     if vertebra is None or scheme is None:
         return vertebra or label
     try:
@@ -51,6 +57,15 @@ def chosen_label(mask: Path, label: str | None, vertebra: str | None, scheme: st
     except ValueError as error:
         raise InputError("E_MASK_LABEL", mask, str(error), "correct --vertebra or --scheme") from None
     return f"{scheme}:{vertebra}"
+
+
+def check_scheme(mask: Path, scheme: str | None) -> None:
+    """Refuse a label scheme that nobody knows."""
+    from ovfrad.astlof import SCHEMES
+
+    if scheme is not None and scheme not in SCHEMES:
+        fault = f"unknown label scheme {scheme[:40]!r}"
+        raise InputError("E_MASK_SCHEME", mask, fault, f"name one of {', '.join(SCHEMES)}")
 
 
 @app.command()
@@ -62,11 +77,13 @@ def inspect(
     from ovfrad import imaging
     from ovfrad.workflow.folder import plain
 
-    chosen = chosen_label(mask, label, vertebra, scheme)
+    check_scheme(mask, scheme)
+    listing = label is None and vertebra is None  # a scheme then names what the mask holds
+    chosen = None if listing else chosen_label(mask, label, vertebra, scheme)
     try:
         roi = imaging.read_roi(image, mask, label=chosen, case_id=mask.name, margin_mm=15.0)
     except InputError as error:
-        if chosen is None and error.code == "E_MASK_LABEL":
+        if listing and error.code == "E_MASK_LABEL":
             _list_structures(image, mask, scheme, as_json=as_json)
         raise
     facts = imaging.inspect(roi)
@@ -128,9 +145,8 @@ def radiomics(
     elif image is None or mask is None:
         raise InputError("E_USAGE", "ovfrad radiomics", "IMAGE and MASK are needed", "or --list, or --settings-help")
     else:
-        if label and vertebra:
-            raise InputError("E_MASK_LABEL", mask, "--label and --vertebra are both given", "give one of them")
-        labels: list[int | str | None] = list(label) if label else [chosen_label(mask, None, vertebra, scheme)]
+        chosen = chosen_label(mask, label[0] if label else None, vertebra, scheme)
+        labels: list[int | str | None] = list(label) if label else [chosen]
         changes = {"profile": profile and profile.value, "aggregation": aggregation}
         given = {key: value for key, value in changes.items() if value is not None}
         print_features(image, mask, labels, settings, given, as_json=output is Format.json)

@@ -98,12 +98,25 @@ def prepare(roi: Roi, settings: Imaging) -> Roi:
     Roi
         Equal, to 1e-6 of every feature, for all stored orientations of the same voxels (METHODS B5).
     """
-    ct, mask = to_lps(roi.ct), to_lps(Volume(roi.mask.array, roi.ct.affine))
-    small = resample_mask(mask, settings.spacing_mm)
+    small = prepare_mask(roi, settings)
+    image = resample_image(to_lps(roi.ct), settings.spacing_mm)
+    return Roi(image, Volume(small.array, image.affine), roi.case_id, roi.acquisition, roi.warnings)
+
+
+def prepare_mask(roi: Roi, settings: Imaging) -> Volume:
+    """The mask of `prepare` alone; refused where no voxel of it is left on the grid.
+
+    Parameters
+    ----------
+    roi : Roi
+        As read.
+    settings : Imaging
+        `spacing_mm` is used.
+    """
+    small = resample_mask(to_lps(Volume(roi.mask.array, roi.ct.affine)), settings.spacing_mm)
     if not small.array.any():
         raise InputError(
             "E_MASK_SMALL", roi.case_id, f"the mask has no voxel left at {settings.spacing_mm:g} mm",
             "give a mask of the whole vertebral body",
         )  # fmt: skip
-    image = resample_image(ct, settings.spacing_mm)
-    return Roi(image, Volume(small.array, image.affine), roi.case_id, roi.acquisition, roi.warnings)
+    return small

@@ -92,8 +92,8 @@ class IccFilter(SelectorMixin, BaseEstimator):
         require_finite(second, "second reader")
         self.n_pairs_, self.n_patients_ = len(rows), rows.get_level_values(0).nunique()
         if 0 < self.n_patients_ < FEW:
-            fault = f"fewer than {FEW} training patients were outlined twice"
-            warn("W_ICC_FEW", "second reader", fault, "the choice of reproducible features is unsure")
+            fault = f"fewer than {FEW} training patients have a second outline (a reader's or a perturbed one)"
+            warn("W_ICC_FEW", "reproducibility", fault, "the choice of reproducible features is unsure")
         if self.n_pairs_ < 2:
             return
         first = X.loc[~X.index.duplicated()].loc[rows, names]

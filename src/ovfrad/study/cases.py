@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ovfrad.astlof import AstlofScore, bone_density_points, class_of_total, label_of
+from ovfrad.astlof import AstlofScore, bone_density_points, class_of_total
 from ovfrad.errors import InputError, warn
+from ovfrad.study.labels import with_labels
 from ovfrad.study.settings import Models, StudySettings
 from ovfrad.study.table import COLUMNS, check_columns, read_text_table, typed
 
@@ -35,7 +36,7 @@ def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
     cases = _indexed(typed(table, path, settings.clinical.columns), path, settings)
     if images:
         cases = _with_files(cases, path, settings.allow_absolute_paths)
-        cases = _with_labels(cases, path)
+        cases = with_labels(cases, path)
     return cases
 
 
@@ -173,23 +174,6 @@ def _with_files(cases: pd.DataFrame, path: Path, allow_outside: bool) -> pd.Data
                 remedy = "move it below the table's folder, or set allow_absolute_paths: true"
                 raise InputError("E_PATH_OUTSIDE", f"{path.name}:{row}", f"{name} {text!r} leads outside", remedy)
         out[name] = pd.Series(resolved, index=cases.index, dtype=object)
-    return out
-
-
-def _with_labels(cases: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """`mask_label` and `mask_label_reader2` as scheme and vertebra where a scheme is given and no label."""
-    out = cases.astype({"mask_label": object, "mask_label_reader2": object})
-    for (_, vertebra), row in cases.iterrows():
-        scheme = row["mask_scheme"]
-        if pd.isna(scheme):
-            continue
-        try:
-            label_of(vertebra, scheme)
-        except ValueError as error:
-            raise InputError("E_CELL", f"{path.name}:{row['row']}", str(error), "correct vertebra or scheme") from None
-        for name in ("mask_label", "mask_label_reader2"):
-            if pd.isna(row[name]):
-                out.loc[(out["row"] == row["row"]), name] = f"{scheme}:{vertebra}"
     return out
 
 

@@ -34,6 +34,17 @@ def assign(cases: pd.DataFrame, outcome: pd.Series, settings: Cohorts, seed: int
     return cohort
 
 
+def training(cases: pd.DataFrame, settings: Cohorts) -> pd.Series:
+    """Cases (bool) that train as far as column and rules tell; those that `assign` would split count all."""
+    column = settings.column
+    if column in cases.columns and cases[column].notna().any():
+        return cases[column] == "train"
+    chosen = pd.Series(False, index=cases.index)
+    for rule in settings.rules.values():
+        chosen |= _matches(cases, rule)
+    return ~chosen
+
+
 def _by_column(given: pd.Series, cases: pd.DataFrame, path: Path) -> pd.Series:
     for value, row in zip(given, cases["row"], strict=True):
         if value not in COHORTS:

@@ -9,34 +9,16 @@ The defaults are the recipe `sound`; `ovfrad.study.recipes` names every setting 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from ovfrad.study.images import NARROWEST, Imaging, Radiomics
+from ovfrad.study.section import Section, Seed, Share, Text
 
-def _text(value: Any) -> Any:
-    """A whole number as text, as the cells of a table are; what YAML takes for true or false is refused."""
-    if isinstance(value, bool):
-        raise ValueError("YAML reads yes, no, on and off as true and false: write it in quotes")
-    return str(value) if isinstance(value, int) else value
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 ClassifierName = Literal["LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP"]
-ImageType = Literal["original", "log", "wavelet", "square", "squareroot", "logarithm", "exponential", "gradient"]
-PYRADIOMICS_TYPE: dict[ImageType, str] = {
-    "original": "Original", "log": "LoG", "wavelet": "Wavelet", "square": "Square", "squareroot": "SquareRoot",
-    "logarithm": "Logarithm", "exponential": "Exponential", "gradient": "Gradient",
-}  # fmt: skip
 LassoKind = Literal["codes", "ovr", "multinomial", "ordinal", "cox"]
 NINE: tuple[ClassifierName, ...] = ("LR", "SVM", "KNN", "DT", "RF", "ExtraTrees", "XGBoost", "LightGBM", "MLP")
-
-
-class Section(BaseModel):
-    """Base of every section: unknown keys are errors and values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Outcome(Section):
@@ -65,56 +47,11 @@ class Cohorts(Section):
     internal_share: Share = Field(0.2, description="share of the remaining patients set aside as internal")
 
 
-class Imaging(Section):
-    """`imaging:` from stored voxels to a prepared region (B1 to B7)."""
-
-    spacing_mm: float = Field(1.0, gt=0, le=5, description="isotropic voxel size after resampling, mm")
-    window_hu: tuple[float, float] = Field((-250.0, 1250.0), description="bone window: width 1500, level 500 HU")
-    margin_mm: float = Field(15.0, ge=5, description="tissue kept round the mask's box when a CT is cropped, mm")
-    max_slice_mm: float = Field(3.0, gt=0, description="slices thicker than this get a warning, mm")
-    metal_hu: float = Field(2000.0, description="HU above which metal or cement is suspected in or next to the mask")
-    metal: Literal["keep", "exclude"] = Field("keep", description="policy for suspected metal: a column, or quarantine")
-
-
-class Radiomics(Section):
-    """`radiomics:` PyRadiomics features of the image as it is and filtered (C1): 1,316 by default."""
-
-    image_types: tuple[ImageType, ...] = Field(
-        ("original", "log", "wavelet"), description="image as it is, Laplacian of Gaussian, wavelet bands, ..."
-    )
-    log_sigma_mm: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
-        (1.0, 2.0, 3.0, 4.0, 5.0), description="scales of the Laplacian of Gaussian, mm"
-    )
-    wavelet: str = Field("coif1", description="wavelet, by its name in PyWavelets")
-    bin_width: float = Field(25.0, gt=0, description="grey-level bin width, HU (or z-score units x z_scale)")
-    intensities: Literal["hu", "zscore"] = Field("hu", description="HU, or the image z-scored and times z_scale")
-    z_scale: float = Field(100.0, gt=0, description="SD of a z-scored image")
-    bins: tuple[int, int] = Field((16, 128), description="accepted number of grey-level bins; outside: a warning")
-    gldm_a: int = Field(0, ge=0, description="GLDM: largest grey-level difference of dependent neighbours")
-
-    @property
-    def reach_mm(self) -> float:
-        """Tissue round the mask that filters need to see, mm: beyond six scales nothing changes a feature by 1e-3."""
-        return 6 * max(self.log_sigma_mm, default=0.0) if "log" in self.image_types else 0.0
-
-    def parameters(self) -> dict[str, dict[str, Any]]:
-        """The section in the form of PyRadiomics' parameter file, with `bins` beside its own keys."""
-        options: dict[str, dict[str, Any]] = {
-            "log": {"sigma": list(self.log_sigma_mm)},
-            "wavelet": {"wavelet": self.wavelet},
-        }
-        setting: dict[str, Any] = {"binWidth": self.bin_width, "gldm_a": self.gldm_a, "bins": list(self.bins)}
-        if self.intensities == "zscore":
-            setting |= {"normalize": True, "normalizeScale": self.z_scale}
-        types = {PYRADIOMICS_TYPE[kind]: options.get(kind, {}) for kind in self.image_types}
-        return {"imageType": types, "setting": setting}
-
-
 class Arm(Section):
     """One deep-learning arm (D2, D6)."""
 
     weights: str = Field("random", description="path of a .safetensors file; `random`: seeded; `none`: radiomics alone")
-    seed: int = Field(0, ge=0, description="seed of random weights")
+    seed: Seed = Field(0, description="seed of random weights")
     normalise: Literal["zscore", "imagenet", "radimagenet", "own"] = Field(
         "zscore", description="the paper's: mean 0, SD 1; own: as the makers of the weights did"
     )
@@ -133,14 +70,16 @@ class Tune(Section):
     stages: Literal["last", "all"] = Field("last", description="what follows the head: layer4 alone, or all layers")
     epochs: int = Field(10, ge=1, le=500, description="passes over the training rows")
     frozen_share: float = Field(0.5, ge=0, le=1, description="share of the epochs in which only the head learns")
-    head_rate: float = Field(1e-3, gt=0, description="learning rate of the head, annealed by a cosine to 0")
-    backbone_rate: float = Field(1e-5, gt=0, description="learning rate of the backbone, annealed by a cosine to 0")
-    weight_decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
-    batch: int = Field(32, ge=2, description="patches in a step")
+    head_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of the head, annealed by a cosine to 0")
+    backbone_rate: float = Field(
+        1e-5, gt=0, le=1, description="learning rate of the backbone, annealed by a cosine to 0"
+    )
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="weight decay of AdamW")
+    batch: int = Field(32, ge=2, le=4096, description="patches in a step")
     class_weights: bool = Field(True, description="weigh classes inversely to their frequency in the loss")
     augment: bool = Field(True, description="small shifts, turns, scales and intensity changes, anew in every epoch")
     stop_share: float = Field(0.15, ge=0, lt=0.5, description="share of patients watched for stopping early; 0: none")
-    patience: int = Field(5, ge=1, description="epochs without a lower watched loss after which training stops")
+    patience: int = Field(5, ge=1, le=500, description="epochs without a lower watched loss after which training stops")
     folds: int = Field(3, ge=2, le=20, description="networks that give the training rows features out of fold")
     training_features: Literal["out_of_fold", "in_sample"] = Field(
         "out_of_fold", description="features of training rows: from networks that did not see the patient, or that did"
@@ -205,7 +144,7 @@ class Selection(Section):
     lasso_rule: Literal["1se", "min"] = Field("1se", description="penalty by the 1-SE rule or at the minimum")
     prune_above: float | None = Field(None, gt=0, le=1, description="drop features correlated more with a stronger one")
     pca_variance: Share = Field(0.95, description="variance of the deep features that their components keep")
-    pca_max: int = Field(64, ge=1, description="most components of the deep features")
+    pca_max: int = Field(64, ge=1, le=2048, description="most components of the deep features")
 
     @model_validator(mode="after")
     def _times_of_cox(self) -> Selection:
@@ -264,6 +203,10 @@ class Evaluation(Section):
     level: Share = Field(0.95, description="level of conformal sets; intervals are 95 %")
 
 
+#: Label permutations, each of which fits the whole pipeline anew; 10,000 resolve a p value of 0.0001.
+MOST_PERMUTATIONS = 10_000
+
+
 class Honesty(Section):
     """`honesty:` the checks of section G; leaving one out is written in the report."""
 
@@ -279,6 +222,8 @@ class Honesty(Section):
     def _some(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
             raise ValueError("at least 1; `leave_out: [permutation]` runs none, and the report says so")
+        if isinstance(value, int) and value > MOST_PERMUTATIONS:
+            raise ValueError(f"at most {MOST_PERMUTATIONS:,}: each fits the whole pipeline anew")
         return value
 
 
@@ -290,12 +235,16 @@ class Clinical(Section):
     allow_label_components: bool = Field(False, description="accept columns that are the label; in red in the report")
 
 
+#: Voxels of a prepared vertebra with its margin: 1.6 GB in single precision.
+MOST_VOXELS = 400_000_000
+
+
 class StudySettings(Section):
     """A whole study.yaml, resolved."""
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", description="names the run folder")
     recipe: Literal["sound", "paper"] = Field("sound", description="defaults of every setting not given")
-    seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
+    seed: Seed = Field(0, description="seed of everything random")
     synthetic: bool = Field(False, description="images of phantoms: every output says so")
     cases: str | None = Field(None, description="case table, CSV or Excel, relative to this file")
     features: str | None = Field(None, description="feature table to start from; images are not read")
@@ -320,6 +269,24 @@ class StudySettings(Section):
     def _a_source(self) -> StudySettings:
         if self.cases is None and self.features is None:
             raise ValueError("name `cases:` (a table of images) or `features:` (a feature table), or both")
+        return self
+
+    @model_validator(mode="after")
+    def _scales_of_the_grid(self) -> StudySettings:
+        least, used = NARROWEST * self.imaging.spacing_mm, "log" in self.radiomics.image_types
+        narrow = [sigma for sigma in self.radiomics.log_sigma_mm if used and sigma < least]
+        if narrow:
+            spacing = f"imaging.spacing_mm {self.imaging.spacing_mm:g}"
+            raise ValueError(f"radiomics.log_sigma_mm {narrow[0]:g} is too narrow for {spacing}: from {least:g} mm up")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_memory(self) -> StudySettings:
+        """A vertebra of 6 cm with all tissue that is kept round it: filters need several copies of it."""
+        voxels = ((60 + 2 * self.crop_mm) / self.imaging.spacing_mm) ** 3
+        if voxels > MOST_VOXELS:
+            kept = f"imaging.spacing_mm {self.imaging.spacing_mm:g} and {self.crop_mm:g} mm of tissue round a vertebra"
+            raise ValueError(f"{kept} make {voxels / 1e6:,.0f} million voxels, more than {MOST_VOXELS / 1e6:,.0f}")
         return self
 
     @model_validator(mode="after")

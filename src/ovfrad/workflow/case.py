@@ -6,24 +6,21 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ovfrad import __version__
 from ovfrad.errors import InputError, InputWarning
-from ovfrad.study import Study
 from ovfrad.study.settings import Deep, Imaging, Radiomics
 
 #: "Reader" of the features whose voxels were shuffled inside the mask.
 SHUFFLED = "shuffled"
-#: "Reader" of the features of a perturbed mask and image, where there is no second reader.
+#: "Reader" of the features of a perturbed mask and image, where training has no second reader.
 PERTURBED = "perturbed"
-#: Patients whose regions are perturbed; the paper's number of patients with two readers.
-PERTURBED_PATIENTS = 30
 #: Tissue round the mask in the slices that are kept for the report, and the distance from slice to slice, mm.
 STACK_MARGIN_MM, STACK_STEP_MM = 8.0, 2.0
 #: Raised whenever the same files and settings would give other numbers than before.
@@ -46,6 +43,7 @@ class CaseTask:
     deep: Deep
     crop_mm: float
     perturb: int | None = None
+    """Seed of the perturbation, where one is wanted."""
 
     @property
     def case_id(self) -> str:
@@ -125,22 +123,16 @@ def _extract(task: CaseTask) -> CaseFeatures:
     from ovfrad import imaging
     from ovfrad.deep.patch import patch
 
-    roi = _read(task, task.mask, task.label)
-    facts = {**roi.acquisition, **imaging.flags(roi, task.imaging)}
-    if facts.get("metal") and task.imaging.metal == "exclude":
-        limit = f"{task.imaging.metal_hu:g} HU"
-        raise InputError(
-            "E_METAL", task.ct, f"voxels above {limit} in or next to the mask", "imaging.metal: keep keeps it"
-        )
+    roi, facts = _first(task)
     prepared = imaging.prepare(roi, task.imaging)
     rows = _radiomics(prepared, task, "1")
     first = task.radiomics[0]
     rows[first.intensities] |= _radiomics(_shuffled(prepared), replace(task, radiomics=(first,)), SHUFFLED)[
         first.intensities
     ]
-    second, reader = _second(task, prepared)
-    for name, readers in _radiomics(second, task, reader).items() if second is not None else ():
-        rows[name].update(readers)
+    for second, reader in _seconds(task, prepared):
+        for name, readers in _radiomics(second, task, reader).items():
+            rows[name].update(readers)
     inside = np.rint(prepared.ct.array[prepared.mask.array]).astype(np.int16)
     return CaseFeatures(
         (task.patient_id, task.vertebra),
@@ -152,15 +144,14 @@ def _extract(task: CaseTask) -> CaseFeatures:
     )
 
 
-def _second(task: CaseTask, prepared: Any) -> tuple[Any, str]:
-    """The region as the second reader outlined it, or perturbed in its place; None where neither is wanted."""
+def _seconds(task: CaseTask, prepared: Any) -> Iterator[tuple[Any, str]]:
+    """The region again, with its reader: as the second one outlined it, and perturbed where that is wanted."""
     from ovfrad import imaging, radiomics
 
     if task.mask2 is not None:
-        return imaging.prepare(_read(task, task.mask2, task.label2), task.imaging), "2"
+        yield imaging.prepare(_read(task, task.mask2, task.label2), task.imaging), "2"
     if task.perturb is not None:
-        return radiomics.perturb(prepared, np.random.default_rng(task.perturb)), PERTURBED
-    return None, ""
+        yield radiomics.perturb(prepared, np.random.default_rng(task.perturb)), PERTURBED
 
 
 def _read(task: CaseTask, mask: Path, label: str | None) -> Any:
@@ -172,11 +163,27 @@ def _read(task: CaseTask, mask: Path, label: str | None) -> Any:
     )  # fmt: skip
 
 
-def read_both(task: CaseTask) -> None:
-    """Read the case as both readers outlined it, for its faults."""
-    _read(task, task.mask, task.label)
+def _first(task: CaseTask) -> tuple[Any, dict[str, Any]]:
+    """The region as the first reader outlined it, and its facts and flags; metal is refused if the study says so."""
+    from ovfrad import imaging
+
+    roi = _read(task, task.mask, task.label)
+    facts = {**roi.acquisition, **imaging.flags(roi, task.imaging)}
+    if facts.get("metal") and task.imaging.metal == "exclude":
+        limit = f"{task.imaging.metal_hu:g} HU"
+        raise InputError(
+            "E_METAL", task.ct, f"voxels above {limit} in or next to the mask", "imaging.metal: keep keeps it"
+        )
+    return roi, facts
+
+
+def check_case(task: CaseTask) -> None:
+    """Raise what sets a case aside as far as reading shows it: files, both masks, metal, a mask lost on the grid."""
+    from ovfrad import imaging
+
+    imaging.prepare_mask(_first(task)[0], task.imaging)
     if task.mask2 is not None:
-        _read(task, task.mask2, task.label2)
+        imaging.prepare_mask(_read(task, task.mask2, task.label2), task.imaging)
 
 
 def _radiomics(roi: Any, task: CaseTask, reader: str) -> dict[str, dict[str, dict[str, float]]]:
@@ -251,36 +258,3 @@ def load_patch(path: Path) -> np.ndarray:
     with np.load(path, allow_pickle=False) as stored:
         patch: np.ndarray = stored["patch"]
     return patch
-
-
-def tasks(study: Study, radiomics: tuple[Radiomics, ...]) -> list[CaseTask]:
-    """One task per case of a study."""
-    settings, perturbed = study.settings, _perturbed(study)
-    return [
-        CaseTask(
-            patient_id, vertebra, row["ct"], row["mask"], _text(row["mask_label"]), _path(row["mask_reader2"]),
-            _text(row["mask_label_reader2"]), settings.imaging, radiomics, settings.deep, settings.crop_mm,
-            perturbed.get((patient_id, vertebra)),
-        )
-        for (patient_id, vertebra), row in study.cases.iterrows()
-    ]  # fmt: skip
-
-
-def _perturbed(study: Study) -> dict[tuple[str, str], int]:
-    """Cases to perturb and their seeds: one vertebra of up to 30 training patients, if there is no second reader."""
-    cases = study.cases
-    if cases["mask_reader2"].notna().any() or study.settings.selection.one_reader == "off":
-        return {}
-    training = cases[cases["cohort"] == "train"] if study.classes else cases
-    first = training[~training.index.get_level_values("patient_id").duplicated()].index.sort_values()
-    rng = np.random.default_rng(study.settings.seed)
-    chosen = rng.permutation(len(first))[:PERTURBED_PATIENTS]
-    return {first[n]: int(rng.integers(2**31)) for n in sorted(chosen)}
-
-
-def _text(value: Any) -> str | None:
-    return None if pd.isna(value) else str(value)
-
-
-def _path(value: Any) -> Path | None:
-    return None if value is None or (isinstance(value, float) and np.isnan(value)) else Path(value)

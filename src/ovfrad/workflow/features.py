@@ -22,6 +22,7 @@ from ovfrad.study import Study, StudySettings
 from ovfrad.study.settings import Radiomics
 from ovfrad.workflow import case as one
 from ovfrad.workflow.folder import Progress, RunFolder
+from ovfrad.workflow.tasks import tasks
 
 READERS = ["patient_id", "vertebra", "reader"]
 
@@ -66,8 +67,7 @@ def extract_study(
         none = pd.DataFrame({"patient_id": [], "vertebra": [], "error": []})
         return StudyFeatures({"table": table}, study.cases.assign(voxels=_row_hashes(study.features)), none, {}, [])
     backbones = {name: backbone_of(name, study) for name in study.settings.deep.arms}
-    tasks = one.tasks(study, radiomics)
-    results = list(_run(tasks, folder, progress, processes))
+    results = list(_run(tasks(study, radiomics), folder, progress, processes))
     good = [result for result in results if result.error is None]
     if not good:
         fault = f"all {len(results)} cases were refused (first: {results[0].error})"

@@ -29,8 +29,8 @@ def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame,
     part = cases[
         cases["cohort"] == cohort
     ].sort_index()  # forests draw rows by position: the table's order must not tell
-    X, second = of_reader(table, "1").loc[part.index], of_reader(table, "2")
-    second = second if len(second) else of_reader(table, PERTURBED)
+    X, second = of_reader(table, "1").loc[part.index], of_reader(table, PERTURBED)
+    second = second if len(second) else of_reader(table, "2")  # perturbed are those whom too few second readers saw
     second = second.loc[second.index.isin(part.index)]
     radiomics = [name for name in X.columns if not str(name).startswith("deep_")]
     column, clinical = batch_column(settings.harmonisation, cases), clinical_columns(settings, cases)
