@@ -178,3 +178,17 @@ def test_one_second_reader_elsewhere_leaves_the_training_rows_their_perturbation
     here = both[0]
     assert rows.reader2.loc[here, volume] == table.loc[(*here, one.PERTURBED), volume]
     assert replace(planned[0], perturb=1).key() != replace(planned[0], perturb=2).key()
+
+
+@pytest.mark.filterwarnings("ignore::ovfrad.errors.InputWarning")
+def test_contrast_is_kept_or_set_aside_as_the_study_says(small: Path) -> None:
+    """A real series whose header names an agent; what keeps metal keeps contrast, each by its own setting."""
+    series = Path(__file__).parents[3] / "shared" / "data" / "spine_ct" / "dicom"
+    task = tasks(load(study_of(small)), ())[0]
+    real = replace(
+        task, ct=series / "series", mask=series / "segmentation.nii.gz", label="32", mask2=None, perturb=None
+    )
+    one.check_case(real)
+    barred = replace(real, imaging=real.imaging.model_copy(update={"contrast": "exclude"}))
+    with pytest.raises(InputError, match=r"^E_CONTRAST series: the header names a contrast agent; imaging\.contrast"):
+        one.check_case(barred)

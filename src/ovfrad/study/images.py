@@ -39,6 +39,9 @@ class Imaging(Section):
         2000.0, gt=0, description="HU above which metal or cement is suspected in or next to the mask"
     )
     metal: Literal["keep", "exclude"] = Field("keep", description="policy for suspected metal: a column, or quarantine")
+    contrast: Literal["keep", "exclude"] = Field(
+        "keep", description="policy for a contrast agent that the DICOM header names: a column, or quarantine"
+    )
 
     @field_validator("window_hu")
     @classmethod

@@ -164,7 +164,7 @@ def _read(task: CaseTask, mask: Path, label: str | None) -> Any:
 
 
 def _first(task: CaseTask) -> tuple[Any, dict[str, Any]]:
-    """The region as the first reader outlined it, and its facts and flags; metal is refused if the study says so."""
+    """The region as the first reader outlined it, its facts and flags; metal and contrast refused if asked (B6)."""
     from ovfrad import imaging
 
     roi = _read(task, task.mask, task.label)
@@ -174,6 +174,8 @@ def _first(task: CaseTask) -> tuple[Any, dict[str, Any]]:
         raise InputError(
             "E_METAL", task.ct, f"voxels above {limit} in or next to the mask", "imaging.metal: keep keeps it"
         )
+    if facts.get("contrast") and task.imaging.contrast == "exclude":
+        raise InputError("E_CONTRAST", task.ct, "the header names a contrast agent", "imaging.contrast: keep keeps it")
     return roi, facts
 
 

@@ -83,7 +83,7 @@ def fit_study(studies: dict[str, Study], folder: RunFolder, progress: Progress, 
             )
         _check_still_whole(study, features)
         if any(table.index.isin([PERTURBED], level="reader").any() for table in features.tables.values()):
-            fault = "no second reader; the ICC compares masks and images with seeded perturbations of themselves"
+            fault = "no second reader of two training patients, so masks are compared with seeded perturbations of them"
             warn("W_ONE_READER", study.table, fault, "it says less than two readers would")
         rows = {
             (recipe, cohort): tuned.with_patches(
