@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from ovfrad.bundle import flags as flags_of
 from ovfrad.bundle.scope import FEWEST, LIMIT, ODD
 from ovfrad.errors import InputError
 from ovfrad.evaluation.conformal import ConformalSets
@@ -17,14 +18,6 @@ from ovfrad.models.rows import Rows
 if TYPE_CHECKING:
     from ovfrad.bundle.load import Bundle
     from ovfrad.imaging import Roi
-
-
-#: Volume, relative to the largest training body, from which a mask is taken for a whole vertebra.
-WHOLE = 1.3
-#: Flags of the image with which a prediction is out of scope.
-BARRING = (
-    "metal", "contrast", "scattered", "too small", "too large", "mask larger than the vertebral bodies of training",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,22 +61,37 @@ class Prediction:
 
 
 def predict_roi(
-    bundle: Bundle, roi: Roi, *, batch: str | None = None, explain: bool = True, warnings: tuple[str, ...] = ()
+    bundle: Bundle,
+    roi: Roi,
+    *,
+    vertebra: str | None = None,
+    batch: str | None = None,
+    covariates: pd.DataFrame | None = None,
+    explain: bool = True,
 ) -> Prediction:
-    """Predict one vertebra from its CT and mask, as read."""
+    """Predict one vertebra from its CT and mask, as read.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    roi : Roi
+    vertebra : str, optional
+        Its level, such as T12: a whole vertebra is then known by the size of bodies there.
+    batch, covariates, explain
+        As in `predict_features`, of one row.
+    """
     from ovfrad import imaging
 
-    if not bundle.from_images:
+    stated = bundle.manifest.input
+    if stated.kind != "CT and mask":
         remedy = "give a CSV with the features of its study"
         raise InputError("E_BUNDLE_INPUT", bundle.folder, "this model reads feature tables, not images", remedy)
-    image_flags = _image_flags(imaging.flags(roi, bundle.settings.imaging))
+    told = flags_of.of_image(imaging.flags(roi, bundle.settings.imaging), stated, bundle.manifest.training)
     row = _features(bundle, imaging.prepare(roi, bundle.settings.imaging))
-    largest = bundle.manifest["input"]["volume_ml"][1]
-    if row["original_shape_VoxelVolume"] / 1000 > WHOLE * largest:
-        image_flags.append("mask larger than the vertebral bodies of training")
+    told += flags_of.of_size(row, vertebra, stated)
     frame = pd.DataFrame([row], index=pd.MultiIndex.from_tuples([(roi.case_id, "-")]))
     batches = None if batch is None else np.array([batch], dtype=object)
-    return predict_features(bundle, frame, batch=batches, explain=explain, flags=[image_flags], warnings=[warnings])[0]
+    return predict_features(bundle, frame, batch=batches, covariates=covariates, explain=explain, flags=[told])[0]
 
 
 def _features(bundle: Bundle, prepared: Roi) -> dict[str, float]:
@@ -95,7 +103,7 @@ def _features(bundle: Bundle, prepared: Roi) -> dict[str, float]:
         from ovfrad.deep.features import features, outputs
         from ovfrad.deep.patch import patch
 
-        arm = bundle.manifest["arm"]
+        arm = bundle.manifest.arm
         cut = patch(prepared, bundle.settings.deep, bundle.settings.imaging.window_hu)
         deep = bundle.settings.deep
         how = deep.arms[arm].normalise
@@ -108,18 +116,14 @@ def _features(bundle: Bundle, prepared: Roi) -> dict[str, float]:
     return row
 
 
-def _image_flags(facts: dict[str, Any]) -> list[str]:
-    return [name.replace("_", " ") for name, value in facts.items() if isinstance(value, bool | np.bool_) and value]
-
-
 def predict_features(
     bundle: Bundle,
     X: pd.DataFrame,
     *,
     batch: np.ndarray | None = None,
+    covariates: pd.DataFrame | None = None,
     explain: bool = True,
     flags: list[list[str]] | None = None,
-    warnings: list[tuple[str, ...]] | None = None,
 ) -> list[Prediction]:
     """Predict rows of features.
 
@@ -129,40 +133,26 @@ def predict_features(
         Index (patient_id, vertebra); columns as in training.
     batch : ndarray of str of shape (n,), optional
         Scanner or centre, where it is known to the model; None: not harmonised.
-    flags, warnings : lists of n, optional
+    covariates : DataFrame of n rows, optional
+        Numbers that ComBat had in training, NaN where one is not known; a row with gaps is harmonised without any.
+    flags : list of n, optional
         What the images already told.
     """
-    patients = X.index.get_level_values(0).to_numpy(dtype=object)
     stated = np.full(len(X), None, dtype=object) if batch is None else batch
-    views = Views.of(bundle.chain, Rows(X, None, patients, stated))
-    dense, view = views.dense, views.for_model(bundle.model.name)
+    adjusted = _adjusted(bundle, covariates, len(X))
+    views = _views(bundle, X, stated, covariates, adjusted)
+    view = views.for_model(bundle.model.name)
     probabilities = bundle.model.proba(view, len(bundle.classes))
-    distance, nearer, odd = bundle.scope.place(dense)
-    harmonised = bundle.chain.harmonised(stated)
-    learned = bundle.chain.combat_ is not None and bundle.chain.combat_.n_batches_ > 1
+    distance, nearer, odd = bundle.scope.place(views.dense)
+    scanner = flags_of.of_scanner(bundle.chain, stated, adjusted)
     shap = _explain(bundle, view) if explain else [None] * len(X)
     sets = _sets(bundle, probabilities)
     predictions = []
     for n, index in enumerate(X.index):
         told = list(flags[n]) if flags else []
-        barred = [flag for flag in told if flag in BARRING]
-        far, strange = bool(nearer[n] >= LIMIT), len(odd[n]) > ODD * len(bundle.scope.names)
-        few = bundle.manifest["training"]["rows"] < FEWEST
-        if few:
-            told.append(f"trained on {bundle.manifest['training']['rows']} cases: too few to say what lies in scope")
-        if far:
-            told.append(
-                f"farther from the training data than {LIMIT:.0%} of the training cases (distance {distance[n]:.1f})"
-            )
-        if odd[n]:
-            told.append(
-                f"{len(odd[n])} of {len(bundle.scope.names)} features outside the training range, first {odd[n][0]}"
-            )
-        covariates = bundle.settings.harmonisation.covariates
-        if learned and covariates:
-            told.append(f"harmonised without {' and '.join(covariates)}, which the study had as covariates")
-        if learned and not harmonised[n]:
-            told.append("not harmonised: its scanner is not one of the training data")
+        barred = any(flag in flags_of.BARRING for flag in told)
+        told += _place_flags(bundle, distance[n], nearer[n], odd[n])
+        told += [] if scanner[n] is None else [str(scanner[n])]
         predictions.append(
             Prediction(
                 case_id=" ".join(part for part in map(str, index) if part != "-"),
@@ -172,14 +162,58 @@ def predict_features(
                 distance=float(distance[n]),
                 nearer=float(nearer[n]),
                 flags=tuple(told),
-                in_scope=not (far or strange or few or barred),
-                model=bundle.manifest["training"]["summary"],
-                not_seen=tuple(bundle.manifest["not_seen"]),
-                warnings=warnings[n] if warnings else (),
+                in_scope=not (barred or _is_far(bundle, nearer[n], odd[n])),
+                model=bundle.manifest.training.summary,
+                not_seen=tuple(bundle.manifest.not_seen),
                 shap=shap[n],
             )
         )
     return predictions
+
+
+def _adjusted(bundle: Bundle, covariates: pd.DataFrame | None, n: int) -> np.ndarray:
+    """Rows of which all covariates of ComBat are known, bool of shape (n,)."""
+    combat = bundle.chain.combat_
+    if combat is None or not combat.covariates_ or covariates is None:
+        return np.zeros(n, dtype=bool)
+    known: np.ndarray = covariates[combat.covariates_].notna().all(axis=1).to_numpy()
+    return known
+
+
+def _views(
+    bundle: Bundle, X: pd.DataFrame, batch: np.ndarray, covariates: pd.DataFrame | None, adjusted: np.ndarray
+) -> Views:
+    """Rows as the models see them; ComBat takes those without covariates apart, centred on the mean of training."""
+    parts, order = [], []
+    for at in (np.flatnonzero(adjusted), np.flatnonzero(~adjusted)):
+        if not len(at):
+            continue
+        own = None
+        if covariates is not None and bundle.chain.combat_ is not None and adjusted[at[0]]:
+            own = covariates[bundle.chain.combat_.covariates_].iloc[at].set_axis(X.index[at])
+        patients = X.index[at].get_level_values(0).to_numpy(dtype=object)
+        parts.append(Views.of(bundle.chain, Rows(X.iloc[at], None, patients, batch[at], own)))
+        order.append(at)
+    back = np.argsort(np.concatenate(order))
+    return Views(*(pd.concat([getattr(p, name) for p in parts]).iloc[back] for name in ("fused", "dense", "score")))
+
+
+def _is_far(bundle: Bundle, nearer: float, odd: list[str]) -> bool:
+    """Whether a row is too far from the training data, or these too few to say."""
+    strange = len(odd) > ODD * len(bundle.scope.names)
+    return bool(nearer >= LIMIT or strange or bundle.manifest.training.rows < FEWEST)
+
+
+def _place_flags(bundle: Bundle, distance: float, nearer: float, odd: list[str]) -> list[str]:
+    """Where a row lies against the training data, as far as it gives reason to doubt."""
+    told, rows = [], bundle.manifest.training.rows
+    if rows < FEWEST:
+        told.append(f"trained on {rows} cases: too few to say what lies in scope")
+    if nearer >= LIMIT:
+        told.append(f"farther from the training data than {LIMIT:.0%} of the training cases (distance {distance:.1f})")
+    if odd:
+        told.append(f"{len(odd)} of {len(bundle.scope.names)} features outside the training range, first {odd[0]}")
+    return told
 
 
 def _sets(bundle: Bundle, probabilities: np.ndarray) -> list[tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -15,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ovfrad import __version__
+from ovfrad.bundle import manifest
+from ovfrad.bundle.manifest import write_json
 from ovfrad.bundle.scope import Scope
 from ovfrad.bundle.store import file_sha256, write_objects
 from ovfrad.errors import InputError
@@ -22,8 +23,10 @@ from ovfrad.models.fitted import FittedModel
 from ovfrad.selection import FusedFeatures
 from ovfrad.study import StudySettings
 from ovfrad.study.file import to_yaml
+from ovfrad.study.settings import Arm
 
-FORMAT = 1
+#: Weights of the network, where they are not random.
+BACKBONE = "backbone.safetensors"
 #: Classifiers whose fitted state is their training rows.
 HOLD_ROWS = ("KNN", "SVM")
 #: What decides the ASTLOF class and is not on a CT.
@@ -88,16 +91,16 @@ def save(content: BundleContent, folder: Path, expect: Callable[[Path], np.ndarr
     expect : callable
         Probabilities of the check case, shape (K,), predicted from the folder given.
     """
-    if folder.exists() and not (folder / "manifest.json").is_file() and any(folder.iterdir()):
+    if folder.exists() and not (folder / manifest.NAME).is_file() and any(folder.iterdir()):
         raise InputError("E_EXISTS", folder, "holds other files than a bundle", "choose an empty folder")
     made = folder.with_name(f".{os.getpid()}.{folder.name}")
     shutil.rmtree(made, ignore_errors=True)
     try:
         _write_files(content, made)
-        _json(made / "check" / "expected.json", {})
+        write_json(made / "check" / "expected.json", dict.fromkeys(content.classes, 0.0))
         _write_manifest(content, made)
         expected = dict(zip(content.classes, expect(made).tolist(), strict=True))
-        _json(made / "check" / "expected.json", expected)
+        write_json(made / "check" / "expected.json", expected)
         _write_manifest(content, made)
         if folder.exists():
             shutil.rmtree(folder)
@@ -111,37 +114,41 @@ def save(content: BundleContent, folder: Path, expect: Callable[[Path], np.ndarr
     return folder
 
 
+def has_weights(arm: Arm) -> bool:
+    """Whether a bundle holds the network of an arm; a random one is made from its seed."""
+    return arm.tuned or arm.weights not in ("random", "none")
+
+
 def _write_files(content: BundleContent, folder: Path) -> None:
     (folder / "check").mkdir(parents=True)
     write_objects(folder / "model.skops", {"chain": content.chain, "estimator": content.model.estimator})
     (folder / "study.yaml").write_text(to_yaml(content.settings), encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text(content.card, encoding="utf-8")
-    _json(folder / "scope.json", content.scope.as_dict())
-    _json(folder / "conformal.json", content.conformal)
-    _json(folder / "background.json", content.background.to_dict("list"))
+    write_json(folder / "scope.json", content.scope.as_dict())
+    write_json(folder / "conformal.json", content.conformal)
+    write_json(folder / "background.json", content.background.to_dict("list"))
     arm = content.settings.deep.arms.get(content.arm)
-    if content.backbone is not None and arm is not None and (arm.tuned or arm.weights != "random"):
+    if content.backbone is not None and arm is not None and has_weights(arm):
         from ovfrad.deep import weights
 
-        weights.save(content.backbone, folder / "backbone.safetensors")
+        weights.save(content.backbone, folder / BACKBONE)
     if content.check_case is not None:
         from ovfrad.imaging import write_nifti
 
         for name, volume in zip(("ct", "mask"), content.check_case, strict=True):
             write_nifti(volume, folder / "check" / f"{name}.nii.gz")
     if content.check_row is not None:
-        _json(folder / "check" / "row.json", content.check_row)
+        write_json(folder / "check" / "row.json", content.check_row)
 
 
 def _write_manifest(content: BundleContent, folder: Path) -> None:
-    """Everything else in one readable file, with the hash of each other file."""
+    """Everything else on one readable page, with the hash of each other file."""
     model, recalibration = content.model, content.model.recalibration
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / manifest.NAME)
     backbone = content.backbone
-    _json(
-        folder / "manifest.json",
+    manifest.write(
+        folder,
         {
-            "format": FORMAT,
             "notice": "Research use only, not a medical device.",
             "ovfrad": __version__,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -167,7 +174,3 @@ def _write_manifest(content: BundleContent, folder: Path) -> None:
             "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in files},
         },
     )
-
-
-def _json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ovfrad.astlof import SCHEMES, vertebra_of
 from ovfrad.cli.app import app
 from ovfrad.cli.case_commands import AsJson, Label, Scheme, Vertebra, chosen_label
 from ovfrad.cli.console import print_table
@@ -38,11 +39,20 @@ def predict(
             raise InputError(
                 "E_USAGE", "ovfrad predict", "no MASK", "give IMAGE and MASK, or CASES.csv with --out FILE"
             )
+        given = {"--label": label, "--vertebra": vertebra, "--scheme": scheme, "--batch": batch}
+        single = [name for name, value in given.items() if value is not None] + ["--json"] * as_json
+        if single:
+            fault = f"{', '.join(single)} with CASES.csv"
+            remedy = "leave it out: the columns of the table name label, level and scanner of each case"
+            raise InputError("E_USAGE", "ovfrad predict", fault, remedy)
         quarantined = step.predict_table(bundle, image, out)
         print(out)
         return 3 if quarantined else 0
+    if out is not None:
+        fault = "--out with IMAGE and MASK; it is for CASES.csv"
+        raise InputError("E_USAGE", "ovfrad predict", fault, "leave it out: the prediction is printed")
     number = chosen_label(mask, label, vertebra, scheme)
-    prediction, classes = step.predict_case(bundle, image, mask, number, batch)
+    prediction, classes = step.predict_case(bundle, image, mask, number, batch, _level(label, vertebra, scheme))
     if as_json:
         print(json.dumps(step.as_json(prediction, classes), indent=1, ensure_ascii=False))
     else:
@@ -50,9 +60,16 @@ def predict(
     return 0
 
 
+def _level(label: str | None, vertebra: str | None, scheme: str | None) -> str | None:
+    """Vertebra that the options name, or None."""
+    if vertebra is None and label is not None and scheme in SCHEMES and label.isdigit():
+        return vertebra_of(int(label), scheme)
+    return None if vertebra is None else vertebra.upper().replace("TH", "T")
+
+
 @app.command()
 def verify(bundle: BundlePath) -> None:
-    """Make sure that a bundle is whole and still gives the probabilities it gave."""
+    """Make sure that a bundle is whole and still gives the probabilities it gave; its hashes are no signature."""
     from ovfrad.bundle import verify as check
 
     print(f"{bundle}: whole; its check case differs by {check(bundle):.1e} in a probability")

@@ -11,6 +11,7 @@ import pandas as pd
 from ovfrad import bundle
 from ovfrad.bundle.save import HOLD_ROWS, BundleContent
 from ovfrad.bundle.scope import Scope
+from ovfrad.bundle.size import MEASURES, Measure, largest_by_level
 from ovfrad.bundle.store import read_objects, write_objects
 from ovfrad.errors import warn
 from ovfrad.evaluation.conformal import ConformalSets
@@ -23,7 +24,9 @@ from ovfrad.models.procedure import BEST
 from ovfrad.phantom.cohort import sample_cohort
 from ovfrad.phantom.render import render
 from ovfrad.selection import FusedFeatures
+from ovfrad.study import StudySettings
 from ovfrad.study.batches import batch_column
+from ovfrad.study.settings import Imaging
 from ovfrad.workflow.features import backbone_of
 from ovfrad.workflow.fitted import FittedStudy
 from ovfrad.workflow.folder import Progress, RunFolder
@@ -93,7 +96,7 @@ def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel, audit: s
     views = one.views(one.trained_on(rows))
     frame = views.for_model(model.name)[list(model.columns)]
     centres = kmeans_background(frame.to_numpy(float)) if frame.shape[1] else np.zeros((1, 0))
-    images, training = study.features is None, _training(fitted, outcome, audit)
+    images, training, contract = study.features is None, _training(fitted, outcome, audit), _contract(fitted)
     return BundleContent(
         settings=study.settings,
         classes=study.classes,
@@ -104,9 +107,9 @@ def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel, audit: s
         conformal=_conformal(outcome, model),
         background=pd.DataFrame(centres, columns=list(model.columns)),
         backbone=_backbone(fitted, one),
-        input_contract=_contract(fitted),
+        input_contract=contract,
         training=training,
-        card=_card(fitted, model, training["summary"]),
+        card=_card(fitted, model, training["summary"], contract),
         check_case=_check_case() if images else None,
         check_row=None if images else {str(n): float(v) for n, v in rows.X.mean().items()},
     )
@@ -136,22 +139,64 @@ def _check_case() -> tuple[Any, Any]:
 
 
 def _contract(fitted: FittedStudy) -> dict[str, Any]:
-    """What a new case must be, read off the training data."""
-    study = fitted.study
-    rows = fitted.rows[study.settings.recipe, "train"]
-    if study.features is not None:
+    """What a new case must be: the study's settings, and what was among its training cases."""
+    settings, rows = fitted.study.settings, fitted.rows[fitted.study.settings.recipe, "train"]
+    if fitted.study.features is not None:
         return {"kind": "features", "columns": [str(name) for name in rows.X.columns]}
-    volumes = rows.X["original_shape_VoxelVolume"] / 1000
-    training = fitted.features.cases[fitted.features.cases["cohort"] == "train"]
+    training = fitted.features.cases.loc[rows.X.index]
+    levels = training.index.get_level_values("vertebra").to_numpy(dtype=object)
+    seen = {name: int(_fact(training, name).sum()) for name in ("metal", "contrast")}
     return {
         "kind": "CT and mask",
-        "modality": "CT in HU, no contrast",
-        "mask": "vertebral body without pedicles and discs",
-        "spacing_mm": study.settings.imaging.spacing_mm,
-        "volume_ml": [round(float(volumes.min()), 1), round(float(volumes.max()), 1)],
-        "vertebrae": sorted(set(training.index.get_level_values("vertebra"))),
+        "ct": "CT in HU",
+        "mask": "as in training: of the same part of the vertebra, outlined the same way",
+        "features": _extraction(settings),
+        "spacing_mm": settings.imaging.spacing_mm,
+        "metal": _metal(settings.imaging, seen["metal"], len(training)),
+        "contrast": _contrast(training, seen["contrast"]),
+        **{measure.name: _sizes(rows.X, measure, levels, rows.groups) for measure in MEASURES},
+        "seen": seen,
+        "vertebrae": sorted(set(levels)),
         "batches": sorted(set(rows.batch)) if rows.batch is not None else [],
     }
+
+
+def _sizes(X: pd.DataFrame, measure: Measure, levels: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
+    """Range of a measure of the training masks, and its limit at each level."""
+    sizes = X[measure.feature].to_numpy(float) * measure.unit
+    limits = largest_by_level(sizes, levels, patients, measure.whole)
+    return {"range": [round(float(sizes.min()), 1), round(float(sizes.max()), 1)], "levels": limits}
+
+
+def _fact(cases: pd.DataFrame, name: str) -> pd.Series:
+    """What the images told; a case table that has such a column of its own keeps the name."""
+    return cases[f"{name}_image" if f"{name}_image" in cases else name]
+
+
+def _extraction(settings: StudySettings) -> str:
+    """Settings of the features in short; study.yaml of the bundle has them all."""
+    chosen = settings.radiomics
+    unit = "HU" if chosen.intensities == "hu" else f"z-scored images times {chosen.z_scale:g}"
+    types = ", ".join(chosen.image_types)
+    return f"profile pyradiomics; {unit}, bin width {chosen.bin_width:g}; images: {types}"
+
+
+def _metal(settings: Imaging, n: int, rows: int) -> str:
+    """Policy of the study for metal and cement, and how many training cases had it."""
+    limit = f"voxels above {settings.metal_hu:g} HU"
+    if settings.metal == "exclude":
+        return f"none: cases with {limit} were left out of training"
+    return f"kept: {n} of the {rows} training cases have {limit}" if n else f"none: no training case has {limit}"
+
+
+def _contrast(training: pd.DataFrame, n: int) -> str:
+    """What the headers of the training cases told of contrast; only DICOM has any."""
+    headers = int(_fact(training, "pixel_mm").notna().sum()) if "pixel_mm" in training else 0
+    if not headers:
+        return "not known: no training case has a DICOM header that would tell"
+    others = len(training) - headers
+    rest = f"; {others} have no DICOM header that would tell" if others else ""
+    return f"named by the header of {n} of {headers} training cases{rest}"
 
 
 def _training(fitted: FittedStudy, outcome: Outcome, audit: str | None) -> dict[str, Any]:
@@ -172,7 +217,7 @@ def _training(fitted: FittedStudy, outcome: Outcome, audit: str | None) -> dict[
     }  # fmt: skip
 
 
-def _card(fitted: FittedStudy, model: FittedModel, summary: str) -> str:
+def _card(fitted: FittedStudy, model: FittedModel, summary: str, contract: dict[str, Any]) -> str:
     """Model card: what it is, what it was made from, what it is not for."""
     study, (recipe, arm, name) = fitted.study, fitted.headline
     rows = fitted.rows[recipe, "train"]
@@ -192,7 +237,22 @@ Research use only, not a medical device.
 - In short: {summary}
 - Notes of the fit: {"; ".join(model.notes) or "none"}
 - Warnings of the run: {"; ".join(fitted.run["warnings"]) or "none"}
+{_card_input(contract)}
 
 How well it does, with intervals, stands in the report of its run. It was not shown to do as well elsewhere: validate it
 on local cases before anything depends on it.
+
+`ovfrad verify` compares the files with the hashes in manifest.json, and manifest.json with its own digest. That finds
+damage and careless edits. It is no signature: take a bundle only from a source that you trust.
 """
+
+
+def _card_input(contract: dict[str, Any]) -> str:
+    """Lines of the card on what a new case must be."""
+    if contract["kind"] == "features":
+        return f"- A new case is: a row with the {len(contract['columns'])} features of the study"
+    low, high = contract["volume_ml"]["range"]
+    return f"""- A new case is: a {contract["ct"]} and a mask, {contract["mask"]} (training: {low} to {high} ml)
+- Features: {contract["features"]}
+- Metal and cement: {contract["metal"]}
+- Contrast agent: {contract["contrast"]}"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,27 @@ import pandas as pd
 from ovfrad import bundle as bundles
 from ovfrad.astlof import TREATMENT
 from ovfrad.bundle import Bundle, Prediction
-from ovfrad.errors import InputError, InputWarning
+from ovfrad.errors import InputError, heard
 from ovfrad.study.cases import read_cases, read_features
+from ovfrad.study.doubts import check_reasons
 from ovfrad.workflow.folder import RunFolder, plain
+from ovfrad.workflow.rows import covariates_of
 
 _TOP = 5
 
 
 def predict_case(
-    folder: Path, image: Path, mask: Path, label: int | str | None, batch: str | None
+    folder: Path, image: Path, mask: Path, label: int | str | None, batch: str | None, vertebra: str | None = None
 ) -> tuple[Prediction, tuple[str, ...]]:
-    """Prediction of one vertebra, and the classes."""
+    """Prediction of one vertebra, and the classes; `vertebra` is its level, where it is known."""
     from ovfrad import imaging
 
     bundle = bundles.load(folder)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", InputWarning)
-        chosen, margin = bundle.settings.imaging, bundle.settings.crop_mm
+    chosen, margin = bundle.settings.imaging, bundle.settings.crop_mm
+    with heard() as told:
         roi = imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=margin, settings=chosen)
-        prediction = bundles.predict_roi(bundle, roi, batch=batch)
-    told = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, InputWarning)))
-    for line in told:
-        warnings.warn(line, InputWarning, stacklevel=2)
-    return replace(prediction, warnings=told), bundle.classes
+        prediction = bundles.predict_roi(bundle, roi, vertebra=vertebra, batch=batch)
+    return replace(prediction, warnings=tuple(told)), bundle.classes
 
 
 def as_json(prediction: Prediction, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -98,34 +96,63 @@ def _rounded(value: Any) -> Any:
 
 
 def predict_table(folder: Path, cases: Path, out: Path) -> int:
-    """Write one row per case; cases that cannot be read get their error instead. Returns their number."""
+    """Write one row per case; cases that cannot be read get their error instead. Returns their number.
+
+    A row with a reason in `exclusion` is left out, as in a study, and keeps that reason.
+    """
     bundle = bundles.load(folder)
-    rows = list(_from_images(bundle, cases) if bundle.from_images else _from_features(bundle, cases))
+    rows = _from_images(bundle, cases) if bundle.from_images else _from_features(bundle, cases)
     RunFolder(out.resolve().parent).write_table(out.name if out.suffix else f"{out.name}.csv", pd.DataFrame(rows))
     return sum(row["error"] != "" for row in rows)
 
 
-def _row(patient: str, vertebra: str, prediction: Prediction | None, classes: tuple[str, ...], error: str = "") -> dict:
-    row: dict[str, Any] = {"patient_id": patient, "vertebra": vertebra}
+def _row(
+    case: tuple[str, str],
+    classes: tuple[str, ...],
+    prediction: Prediction | None = None,
+    *,
+    warnings: Iterable[str] = (),
+    exclusion: str = "",
+    error: str = "",
+) -> dict[str, Any]:
+    """One row of the table; without a prediction its cells are empty."""
+    row: dict[str, Any] = dict(zip(("patient_id", "vertebra"), case, strict=True))
+    names = [f"p_{k}" for k in range(len(classes))]
     if prediction is not None:
-        row |= {"class": prediction.label}
-        row |= {f"p_{k}": float(p) for k, p in enumerate(prediction.probabilities)}
+        row |= {"class": prediction.label, **dict(zip(names, map(float, prediction.probabilities), strict=True))}
         row |= {"set": " ".join(prediction.set), "in_scope": prediction.in_scope, "distance": prediction.distance}
-        row |= {"flags": "; ".join(prediction.flags), "warnings": "; ".join(prediction.warnings)}
     else:
-        row |= {"class": "", **{f"p_{k}": np.nan for k in range(len(classes))}, "set": "", "in_scope": False}
-    return {**row, "error": error}
+        row |= {"class": "", **dict.fromkeys(names, np.nan), "set": "", "in_scope": False, "distance": np.nan}
+    flags = () if prediction is None else prediction.flags
+    return row | {
+        "flags": "; ".join(flags), "warnings": "; ".join(warnings), "exclusion": exclusion, "error": error
+    }  # fmt: skip
 
 
 def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
-    from ovfrad import imaging
-
     settings = bundle.settings.model_copy(update={"features": None, "cases": path.name})
     cases = read_cases(path, settings)
-    column = bundle.manifest["training"]["batch_column"]
+    left_out, batch, covariates = _reasons(cases, path), _batches(bundle, cases), _covariates(bundle, cases)
     rows = []
-    for (patient, vertebra), case in cases.iterrows():
-        label = None if pd.isna(case["mask_label"]) else str(case["mask_label"])
+    for n, (index, case) in enumerate(cases.iterrows()):
+        if left_out[n]:
+            rows.append(_row(index, bundle.classes, exclusion=left_out[n]))
+            continue
+        own = None if covariates is None else covariates.iloc[[n]]
+        rows.append(_of_case(bundle, index, case, None if batch is None else batch[n], own))
+    return rows
+
+
+def _of_case(
+    bundle: Bundle, index: tuple[str, str], case: pd.Series, batch: str | None, covariates: pd.DataFrame | None
+) -> dict[str, Any]:
+    """Row of one case of images, with what reading it warned of."""
+    from ovfrad import imaging
+
+    patient, vertebra = index
+    label = None if pd.isna(case["mask_label"]) else str(case["mask_label"])
+    prediction, error = None, ""
+    with heard() as told:
         try:
             roi = imaging.read_roi(
                 case["ct"],
@@ -133,27 +160,58 @@ def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
                 label=label,
                 vertebra=vertebra if label is None else None,
                 case_id=f"{patient} {vertebra}",
-                margin_mm=settings.crop_mm,
-                settings=settings.imaging,
+                margin_mm=bundle.settings.crop_mm,
+                settings=bundle.settings.imaging,
             )
-            batch = None if column is None or pd.isna(case[column]) else str(case[column])
-            prediction = bundles.predict_roi(bundle, roi, batch=batch, explain=False)
-        except InputError as error:
-            rows.append(_row(patient, vertebra, None, bundle.classes, str(error)))
-            continue
-        rows.append(_row(patient, vertebra, prediction, bundle.classes))
-    return rows
+            prediction = bundles.predict_roi(
+                bundle, roi, vertebra=vertebra, batch=batch, covariates=covariates, explain=False
+            )
+        except InputError as fault:
+            error = str(fault)
+    return _row(index, bundle.classes, prediction, warnings=told, error=error)
 
 
 def _from_features(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
-    wanted = tuple(bundle.manifest["input"]["columns"])
+    stated = bundle.manifest.input
+    wanted = tuple(stated.columns) if stated.kind == "features" else ()
     settings = bundle.settings.model_copy(update={"features": path.name, "cases": None, "feature_columns": wanted})
     cases, X = read_features(path, settings)
-    column = bundle.manifest["training"]["batch_column"]
-    known = None if column is None else cases[column].astype(object)
-    batch = None if known is None else known.where(known.notna(), None).to_numpy(dtype=object)
-    predictions = bundles.predict_features(bundle, X, batch=batch, explain=False)
+    left_out, batch, covariates = _reasons(cases, path), _batches(bundle, cases), _covariates(bundle, cases)
+    kept = np.array([not reason for reason in left_out])
+    predictions = iter(
+        bundles.predict_features(
+            bundle,
+            X[kept],
+            batch=None if batch is None else batch[kept],
+            covariates=None if covariates is None else covariates[kept],
+            explain=False,
+        )
+    )
     return [
-        _row(patient, vertebra, prediction, bundle.classes)
-        for (patient, vertebra), prediction in zip(X.index, predictions, strict=True)
+        _row(index, bundle.classes, exclusion=reason) if reason else _row(index, bundle.classes, next(predictions))
+        for index, reason in zip(X.index, left_out, strict=True)
     ]
+
+
+def _reasons(cases: pd.DataFrame, path: Path) -> list[str]:
+    """Why each case is left out, "" where it is not; a table of which nothing is left is refused."""
+    check_reasons(cases, path)
+    if cases["exclusion"].notna().all():
+        fault = f"each of the {len(cases)} cases has text in `exclusion`, which leaves it out"
+        raise InputError("E_TABLE_EMPTY", path, fault, "empty the cells of cases to predict")
+    return ["" if pd.isna(reason) else str(reason) for reason in cases["exclusion"]]
+
+
+def _batches(bundle: Bundle, cases: pd.DataFrame) -> np.ndarray | None:
+    """Scanner or centre of each case, object of shape (n,), None where it is not told; None where none is used."""
+    column = bundle.manifest.training.batch_column
+    if column is None:
+        return None
+    known = cases[column].astype(object)
+    return known.where(known.notna(), None).to_numpy(dtype=object)
+
+
+def _covariates(bundle: Bundle, cases: pd.DataFrame) -> pd.DataFrame | None:
+    """ComBat's covariates as in training, NaN where the table does not tell; None where it had none."""
+    combat = bundle.chain.combat_
+    return None if combat is None else covariates_of(cases, tuple(combat.covariates_))

@@ -40,7 +40,7 @@ def make_rows(settings: StudySettings, cases: pd.DataFrame, table: pd.DataFrame,
         part["y"],
         groups_of(part),
         batch=None if column is None else part[column].to_numpy(dtype=object),
-        covariates=_covariates(part, adjusted),
+        covariates=covariates_of(part, adjusted),
         reader2=second[radiomics] if len(second) else None,
         clinical=part[clinical] if clinical else None,
         center=part["center"].to_numpy(dtype=object) if cases["center"].notna().all() else None,
@@ -74,11 +74,12 @@ def of_reader(table: pd.DataFrame, reader: str) -> pd.DataFrame:
     return table[table.index.get_level_values("reader") == reader].droplevel("reader")
 
 
-def _covariates(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | None:
-    """ComBat's covariates as numbers; `study.batches` has refused gaps."""
+def covariates_of(cases: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame | None:
+    """ComBat's covariates as numbers, NaN where a cell is empty; `study.batches` has refused gaps in a study."""
     if not names:
         return None
-    columns = {name: cases[name] if name == "age" else (cases[name] == "F").astype(float) for name in names}
+    female = (cases["sex"] == "F").astype(float).where(cases["sex"].notna())
+    columns = {name: cases[name] if name == "age" else female for name in names}
     return pd.DataFrame(columns, index=cases.index).astype(float)
 
 
