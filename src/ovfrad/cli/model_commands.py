@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ovfrad.astlof import SCHEMES, vertebra_of
 from ovfrad.cli.app import app
 from ovfrad.cli.case_commands import AsJson, Label, Scheme, Vertebra, chosen_label
 from ovfrad.cli.console import print_table
@@ -52,7 +51,7 @@ def predict(
         fault = "--out with IMAGE and MASK; it is for CASES.csv"
         raise InputError("E_USAGE", "ovfrad predict", fault, "leave it out: the prediction is printed")
     number = chosen_label(mask, label, vertebra, scheme)
-    prediction, classes = step.predict_case(bundle, image, mask, number, batch, _level(label, vertebra, scheme))
+    prediction, classes = step.predict_case(bundle, image, mask, number, batch, _level(vertebra))
     if as_json:
         print(json.dumps(step.as_json(prediction, classes), indent=1, ensure_ascii=False))
     else:
@@ -60,10 +59,8 @@ def predict(
     return 0
 
 
-def _level(label: str | None, vertebra: str | None, scheme: str | None) -> str | None:
-    """Vertebra that the options name, or None."""
-    if vertebra is None and label is not None and scheme in SCHEMES and label.isdigit():
-        return vertebra_of(int(label), scheme)
+def _level(vertebra: str | None) -> str | None:
+    """Name of the level as the bundle has it, or None."""
     return None if vertebra is None else vertebra.upper().replace("TH", "T")
 
 

@@ -13,7 +13,7 @@ from ovfrad.bundle.save import HOLD_ROWS, BundleContent
 from ovfrad.bundle.scope import Scope
 from ovfrad.bundle.size import MEASURES, Measure, largest_by_level
 from ovfrad.bundle.store import read_objects, write_objects
-from ovfrad.errors import warn
+from ovfrad.errors import heard, warn
 from ovfrad.evaluation.conformal import ConformalSets
 from ovfrad.evaluation.mean_auc import macro_auc
 from ovfrad.explanation.background import kmeans_background
@@ -76,7 +76,7 @@ def save_bundle(fitted: FittedStudy, progress: Progress, audit: str | None = Non
     if model.name in HOLD_ROWS and not fitted.study.settings.models.export_training_rows:
         fault = f"{model.name} holds the training patients' features"
         remedy = "no bundle is written; models.export_training_rows: true exports it all the same"
-        warn("W_BUNDLE_ROWS", fitted.folder.path, fault, remedy)
+        _tell(fitted.folder, fault, remedy)
         return None
     content = _content(fitted, outcome, model, audit)
 
@@ -88,6 +88,14 @@ def save_bundle(fitted: FittedStudy, progress: Progress, audit: str | None = Non
     path = bundle.save(content, fitted.folder / "bundle", expect)
     progress("bundle", 1, 1)
     return path
+
+
+def _tell(folder: RunFolder, fault: str, remedy: str) -> None:
+    """Warn that there is no bundle, and keep the line with the run's, so that its report says so."""
+    with heard() as told:
+        warn("W_BUNDLE_ROWS", folder.path, fault, remedy)
+    run = folder.read_json("run.json")
+    folder.write_json("run.json", run | {"warnings": list(dict.fromkeys([*run["warnings"], *told]))})
 
 
 def _content(fitted: FittedStudy, outcome: Outcome, model: FittedModel, audit: str | None) -> BundleContent:
@@ -153,7 +161,7 @@ def _contract(fitted: FittedStudy) -> dict[str, Any]:
         "features": _extraction(settings),
         "spacing_mm": settings.imaging.spacing_mm,
         "metal": _metal(settings.imaging, seen["metal"], len(training)),
-        "contrast": _contrast(training, seen["contrast"]),
+        "contrast": _contrast(settings.imaging, training, seen["contrast"]),
         **{measure.name: _sizes(rows.X, measure, levels, rows.groups) for measure in MEASURES},
         "seen": seen,
         "vertebrae": sorted(set(levels)),
@@ -189,11 +197,13 @@ def _metal(settings: Imaging, n: int, rows: int) -> str:
     return f"kept: {n} of the {rows} training cases have {limit}" if n else f"none: no training case has {limit}"
 
 
-def _contrast(training: pd.DataFrame, n: int) -> str:
+def _contrast(imaging: Imaging, training: pd.DataFrame, n: int) -> str:
     """What the headers of the training cases told of contrast; only DICOM has any."""
     headers = int(_fact(training, "pixel_mm").notna().sum()) if "pixel_mm" in training else 0
     if not headers:
         return "not known: no training case has a DICOM header that would tell"
+    if imaging.contrast == "exclude":
+        return "none: cases whose header names an agent were left out of training"
     others = len(training) - headers
     rest = f"; {others} have no DICOM header that would tell" if others else ""
     return f"named by the header of {n} of {headers} training cases{rest}"
