@@ -319,3 +319,13 @@ def test_digest_heeds_every_value() -> None:
     other = copy.deepcopy(content)
     other["a"]["b"][1] = 2.6  # type: ignore[index]
     assert manifest.digest(content) != manifest.digest(other)
+
+
+def test_the_report_says_why_there_is_no_bundle(tmp_path: Path) -> None:
+    settings = LEAN.replace("models: {classifiers: [LR, DT]", "models: {headline: {model: KNN}, classifiers: [KNN]")
+    study = write_table(tmp_path, settings=settings)
+    assert ovfrad("run", study, "--out", tmp_path / "run") == 0
+    assert not (tmp_path / "run" / "bundle").exists()
+    told = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["warnings"]
+    assert [line.split(" ", 1)[0] for line in told].count("W_BUNDLE_ROWS") == 1
+    assert "KNN holds the training patients" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
