@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
 from ovfrad.bundle.manifest import AGAIN, NAME, Manifest, Model, read, read_json
+from ovfrad.bundle.parts import Bundle
 from ovfrad.bundle.predict import predict_features
 from ovfrad.bundle.save import BACKBONE, has_weights
 from ovfrad.bundle.scope import Scope
@@ -20,7 +18,6 @@ from ovfrad.errors import InputError
 from ovfrad.evaluation.calibration import Recalibration
 from ovfrad.models.fitted import VIEW, FittedModel
 from ovfrad.selection import FusedFeatures
-from ovfrad.study import StudySettings
 from ovfrad.study.file import read_yaml, resolve
 
 #: Files without which a folder is no bundle.
@@ -28,55 +25,6 @@ REQUIRED = (
     "model.skops", "study.yaml", "scope.json", "conformal.json", "background.json", "MODEL_CARD.md",
     "check/expected.json",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Bundle:
-    """A model read from its folder.
-
-    Attributes
-    ----------
-    folder : Path
-    manifest : Manifest
-    settings : StudySettings
-    chain : FusedFeatures
-    model : FittedModel
-    scope : Scope
-    conformal : dict
-    background : DataFrame
-    """
-
-    folder: Path
-    manifest: Manifest
-    settings: StudySettings
-    chain: FusedFeatures
-    model: FittedModel
-    scope: Scope
-    conformal: dict[str, Any]
-    background: pd.DataFrame
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class values in code order."""
-        return tuple(self.manifest.classes)
-
-    @property
-    def from_images(self) -> bool:
-        """Whether a new case is a CT with its mask; else it is a row of features."""
-        return self.settings.features is None
-
-    @cached_property
-    def backbone(self) -> Any:
-        """Network of the arm, or None."""
-        if self.manifest.backbone is None:
-            return None
-        from ovfrad.deep import weights
-
-        arm = self.settings.deep.arms[self.manifest.arm]
-        file = self.folder / BACKBONE
-        if arm.tuned:
-            return weights.load_tuned(file)
-        return weights.load("random" if arm.weights == "random" else file, arm.seed)
 
 
 def load(folder: Path) -> Bundle:

@@ -16,7 +16,7 @@ from ovfrad.models.fitted import Views, raw_proba
 from ovfrad.models.rows import Rows
 
 if TYPE_CHECKING:
-    from ovfrad.bundle.load import Bundle
+    from ovfrad.bundle.parts import Bundle
     from ovfrad.imaging import Roi
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ovfrad.bundle.load import Bundle, load
+from ovfrad.bundle.load import load
 from ovfrad.bundle.manifest import read_json
+from ovfrad.bundle.parts import Bundle
 from ovfrad.bundle.predict import predict_features, predict_roi
 from ovfrad.errors import InputError
 
