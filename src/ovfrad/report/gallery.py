@@ -115,7 +115,7 @@ def names(headline: tuple[str, str, str], rival: str | None) -> tuple[str, str]:
     """Names of the two models; the second is empty where there is one.
 
     >>> names(("sound", "random", "auto"), "none")
-    ('arm random, auto (mean of five)', 'arm none, auto (mean of four)')
+    ('arm random, auto (mean of five)', 'arm none, auto (mean of five)')
     """
     model = model_name(headline[2])
     return f"arm {headline[1]}, {model}", f"arm {rival}, {model}" if rival else ""
