@@ -1,4 +1,4 @@
-"""`auto`, the headline model of the recipe `sound`: the mean of five dense members (METHODS E12, decisions 8 and 11)."""
+"""`auto`, headline model of the recipe `sound`: the mean of five dense members (METHODS E12, decisions 8 and 11)."""
 
 from __future__ import annotations
 
