@@ -52,7 +52,8 @@ def test_a_series_reads_like_its_nifti(series: Path, files: tuple[Path, Path], w
     roi = read_roi(series, files[1], label=20)
     assert_equal(inspect(roi), wanted)
     assert roi.acquisition == {
-        "manufacturer": "MAKER", "kvp": 120.0, "ma": 200.0, "slice_thickness_mm": 2.0, "pixel_mm": 0.8,
+        "header": "DICOM", "manufacturer": "MAKER", "kvp": 120.0, "ma": 200.0, "slice_thickness_mm": 2.0,
+        "pixel_mm": 0.8,
     }  # fmt: skip
 
 
@@ -409,7 +410,7 @@ def test_the_real_series_with_its_segmentation_is_read(shared: Path) -> None:
     assert [str(w.message).split(":")[0] for w in caught] == ["W_CONTRAST series", "W_MASK_BORDER segmentation.nii.gz"]
     assert inspect(roi)["voxels"] == 23576
     assert roi.acquisition == {
-        "manufacturer": "SIEMENS", "model": "Biograph40_mCT 4R", "kernel": "Br38f 3", "kvp": 120.0,
+        "header": "DICOM", "manufacturer": "SIEMENS", "model": "Biograph40_mCT 4R", "kernel": "Br38f 3", "kvp": 120.0,
         "ma": pytest.approx(614.9), "slice_thickness_mm": 3.0, "pixel_mm": 0.9765625, "contrast": "yes",
     }  # fmt: skip
 

@@ -216,6 +216,26 @@ def test_stored_folds_are_named_by_all_that_they_depend_on(make_rows: Make) -> N
     assert rows.digest() == make_rows().digest()
 
 
+def test_stored_folds_of_other_code_are_not_taken(
+    make_rows: Make, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.nested(make_rows(), small(), store=tmp_path, baselines=False)
+    kept = set(tmp_path.iterdir())
+    engine.nested(make_rows(), small(), store=tmp_path, baselines=False)
+    assert set(tmp_path.iterdir()) == kept
+    monkeypatch.setattr(engine, "code_of", lambda *parts: "other")
+    engine.nested(make_rows(), small(), store=tmp_path, baselines=False)
+    assert len(set(tmp_path.iterdir())) == 2 * len(kept)
+
+
+def test_warnings_of_stored_folds_are_heard_again(tmp_path: Path) -> None:
+    said = [(InputWarning, "W_FEW rows: 3; unsure"), (RuntimeWarning, "overflow")]
+    engine._keep(pd.DataFrame({"p_0": [0.5]}), said, tmp_path / "fold.parquet")
+    kept = pd.read_parquet(tmp_path / "fold.parquet")
+    assert engine._heard(kept) == [(InputWarning, "W_FEW rows: 3; unsure"), (UserWarning, "overflow")]
+    assert kept.attrs == {}
+
+
 def scarce_rows(make_rows: Make, patients: list[int]) -> Rows:
     """Rows in which class 2 has only the patients of these rows."""
     rows = make_rows()

@@ -175,7 +175,8 @@ def test_the_input_contract_tells_what_training_held(image_run: Path) -> None:
     assert stated.kind == "CT and mask"
     n = load(image_run / "run" / "bundle").manifest.training.rows
     assert stated.metal == f"kept: 2 of the {n} training cases have voxels above 2000 HU"
-    assert stated.contrast.startswith("named by the header of 0 of ")
+    told = f"named by the header of 0 of 3 training cases; {n - 3} have no DICOM header that would tell"
+    assert stated.contrast == told
     assert stated.mask.startswith("as in training")
     assert stated.features == "profile pyradiomics; HU, bin width 25; images: original"
     card = (image_run / "run" / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")

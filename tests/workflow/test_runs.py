@@ -215,7 +215,23 @@ def test_redrawn_masks_are_no_prespecified_analysis(tmp_path: Path) -> None:
         assert again[same] == first[same]
 
 
-def test_features_of_another_setting_take_the_old_results_away(
+def test_a_new_version_is_no_change_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another default, or the same files read otherwise, is nothing that a user changed."""
+    from ovfrad.study import load
+    from ovfrad.workflow import facts
+
+    from .conftest import write_table  # type: ignore[import-not-found]
+
+    study, voxels = load(write_table(tmp_path)), pd.Series({("P1", "-"): "a", ("P2", "-"): "b"})
+    first = facts.prespecification(study, None, voxels)
+    monkeypatch.setattr(facts, "code_of", lambda *parts: "newer")
+    other = first | {"study_sha256": "with fewer defaults"}
+    again = facts.prespecification(study, other, voxels + "x")
+    assert (again["at"], again["changed"]) == (first["at"], [])
+    assert facts.prespecification(study, again, voxels)["changed"]
+
+
+def test_features_leave_the_run_that_was_made_of_them_and_go_into_no_other(
     phantom_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cohort = tmp_path / "cohort"
@@ -227,28 +243,31 @@ def test_features_of_another_setting_take_the_old_results_away(
     (cohort / "study.yaml").write_text("\n".join(kept) + "\n" + lean, encoding="utf-8")
     run = tmp_path / "run"
     assert ovfrad("fit", cohort, "--out", run) == 0
-    assert ovfrad("features", cohort, "--out", run) == 0
-    assert (run / "predictions.parquet").is_file()
-    assert "W_RUN_REMOVED" not in capsys.readouterr().err
+    files = {path: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name != ".lock"}
+    for out in (run, run / "features.csv"):
+        assert ovfrad("features", cohort, "--out", out) == 0
+    assert {path: path.read_bytes() for path in files} == files
+    assert len(pd.read_csv(run / "features.csv")) == len(pd.read_parquet(run / "features.parquet"))
     changed = lean.replace("[original]", "[original], bin_width: 10")
     (cohort / "study.yaml").write_text("\n".join(kept) + "\n" + changed, encoding="utf-8")
-    assert ovfrad("features", cohort, "--out", run) == 0
-    told = capsys.readouterr().err
-    assert "W_RUN_REMOVED run: held a run that was made of other features; its results are gone" in told
-    assert not (run / "predictions.parquet").exists()
-    assert ovfrad("report", run) == 2
+    capsys.readouterr()
+    assert ovfrad("features", cohort, "--out", run) == 2
+    assert "E_RUN_THERE run: holds a run that was made of other features; give another --out" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in files} == files
 
 
-def test_an_audit_keeps_recipes_and_report(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["both", "paper"])
+def test_an_audit_keeps_recipes_and_report(tmp_path: Path, recipe: str) -> None:
     from .conftest import write_table  # type: ignore[import-not-found]
 
     study, run = write_table(tmp_path), tmp_path / "run"
-    assert ovfrad("run", study, "--out", run, "--recipe", "both") == 0
+    assert ovfrad("run", study, "--out", run, "--recipe", recipe) == 0
     before = json.loads((run / "run.json").read_text(encoding="utf-8"))
     assert ovfrad("audit", study, "--out", run, "--permutations", 1) == 0
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
-    assert set(results["recipes"]) == {"sound", "paper"}
+    assert set(results["recipes"]) == ({"sound", "paper"} if recipe == "both" else {"paper"})
     assert (run / "report.html").is_file()
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["prespecified"] == before["prespecified"]
     assert json.loads((run / "run.json").read_text(encoding="utf-8"))["warnings"] == before["warnings"]
 
 

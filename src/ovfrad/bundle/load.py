@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ REQUIRED = (
     "model.skops", "study.yaml", "scope.json", "conformal.json", "background.json", "MODEL_CARD.md",
     "check/expected.json",
 )  # fmt: skip
+#: What file managers leave in a folder that they show; nothing reads it.
+OF_A_DESKTOP = re.compile(r"\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.directory|\.nfs.*", re.IGNORECASE)
 
 
 def load(folder: Path) -> Bundle:
@@ -55,7 +58,7 @@ def _check_files(folder: Path, listed: dict[str, str]) -> None:
             raise InputError("E_BUNDLE_HASH", folder, f"{name} was changed", AGAIN)
     found = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
     for name in (path.relative_to(folder).as_posix() for path in found):
-        if name != NAME and name not in listed:
+        if name != NAME and name not in listed and not OF_A_DESKTOP.fullmatch(name.rsplit("/", 1)[-1]):
             fault = f"holds {name}, which its manifest does not list"
             raise InputError("E_BUNDLE_FILE", folder, fault, f"remove it, or {AGAIN}")
 

@@ -91,7 +91,7 @@ def init(
 
 @app.command()
 def check(study: StudyPath, recipe: RecipeOption = None) -> int:
-    """Check a study and its files, and estimate time and disk, without computing anything else."""
+    """Check a study and its files, and estimate time and disk from the features of a case."""
     from ovfrad.workflow.check import check_study
 
     with progress_bar() as progress:

@@ -119,7 +119,7 @@ class Roi:
         Name of the case in tables and messages.
     acquisition : mapping
         Facts of the CT's headers where it has them: manufacturer, model, kvp, ma, kernel, slice_thickness_mm,
-        pixel_mm, contrast. No patient data.
+        pixel_mm, contrast; header: DICOM where there was one. No patient data.
     warnings : tuple of str
         Reservations met while reading, one line `W_CODE file: fault; consequence` each.
     """

@@ -18,7 +18,6 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from ovfrad import __version__
 from ovfrad.errors import InputWarning, warn
 from ovfrad.models.baselines import FittedBaselines, available, fit_baselines
 from ovfrad.models.fitted import Fitted
@@ -27,6 +26,7 @@ from ovfrad.models.folds import Fold, nested_folds, patient_folds, patients_per_
 from ovfrad.models.network import own_rows
 from ovfrad.models.procedure import Procedure
 from ovfrad.models.rows import Rows, ordered_table
+from ovfrad.sources import code_of
 
 Progress = Callable[[str, int, int], None]
 """Called with a label, the units done and the units in all."""
@@ -239,7 +239,8 @@ def _slot(store: Path | None, rows: Rows, procedure: Procedure, baselines: list[
     """File for the predictions of an outer fold, named by everything that they depend on."""
     if store is None:
         return None
-    content = "\n".join([__version__, rows.digest(), procedure.describe(), repr(baselines), str(fold)])
+    code = code_of("models", "selection", "evaluation", "deep")
+    content = "\n".join([code, rows.digest(), procedure.describe(), repr(baselines), str(fold)])
     return store / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.parquet"
 
 

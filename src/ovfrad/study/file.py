@@ -113,3 +113,10 @@ def to_yaml(settings: StudySettings) -> str:
 def sha256(settings: StudySettings) -> str:
     """Hash of the resolved settings, independent of order and comments in the file."""
     return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+def said_sha256(settings: StudySettings) -> str:
+    """Hash of the settings that differ from their defaults, the same under a version that adds some."""
+    return hashlib.sha256(
+        json.dumps(settings.model_dump(mode="json", exclude_defaults=True), sort_keys=True).encode()
+    ).hexdigest()

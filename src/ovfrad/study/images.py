@@ -34,9 +34,9 @@ class Imaging(Section):
     margin_mm: float = Field(
         15.0, ge=5, le=100, description="tissue kept round the mask's box when a CT is cropped, mm"
     )
-    max_slice_mm: float = Field(3.0, gt=0, le=20, description="slices thicker than this get a warning, mm")
-    metal_hu: Hounsfield = Field(
-        2000.0, gt=0, description="HU above which metal or cement is suspected in or next to the mask"
+    max_slice_mm: float = Field(3.0, gt=0, le=1000, description="slices thicker than this get a warning, mm")
+    metal_hu: float = Field(
+        2000.0, gt=0, le=1e6, description="HU above which metal or cement is suspected in or next to the mask"
     )
     metal: Literal["keep", "exclude"] = Field("keep", description="policy for suspected metal: a column, or quarantine")
     contrast: Literal["keep", "exclude"] = Field(

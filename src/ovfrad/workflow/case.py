@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ovfrad import __version__
 from ovfrad.errors import InputError, InputWarning
+from ovfrad.sources import code_of
 from ovfrad.study.settings import Deep, Imaging, Radiomics
 
 #: "Reader" of the features whose voxels were shuffled inside the mask.
@@ -23,8 +23,8 @@ SHUFFLED = "shuffled"
 PERTURBED = "perturbed"
 #: Tissue round the mask in the slices that are kept for the report, and the distance from slice to slice, mm.
 STACK_MARGIN_MM, STACK_STEP_MM = 8.0, 2.0
-#: Raised whenever the same files and settings would give other numbers than before.
-CACHE_VERSION = 4
+#: Subpackages that make what is kept of a case.
+MADE_BY = ("imaging", "radiomics", "deep", "workflow")
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ class CaseTask:
         settings = [self.imaging, *self.radiomics, self.deep]
         shown = [s.model_dump(mode="json", exclude={"arms", "precision", "tune"}) for s in settings]
         sha = hashlib.sha256(
-            json.dumps(
-                [CACHE_VERSION, __version__, self.label, self.label2, self.crop_mm, self.perturb, shown]
-            ).encode()
+            json.dumps([code_of(*MADE_BY), self.label, self.label2, self.crop_mm, self.perturb, shown]).encode()
         )
         for path in (self.ct, self.mask, self.mask2):
             sha.update(b"\0")

@@ -21,7 +21,7 @@ FIT_SECONDS = (25.0, 0.45)
 #: Kilobytes that the run folder keeps of a case (features, patch, pictures).
 KB_PER_CASE = 220
 #: Cases that are computed before the settings are held to be at fault, spread over the table.
-TRIED = 3
+TRIED = 10
 
 Faults = dict[tuple[str, str], str]
 """Case -> the error with which a run would set it aside."""

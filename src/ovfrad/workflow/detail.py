@@ -123,6 +123,8 @@ def within_center_blocks(
 def _within(rows: pd.DataFrame, centers: np.ndarray, level: float, ranking_only: bool) -> Estimate:
     """Macro AUC within centres; its interval goes where a class has fewer patients in a centre than F2 asks for."""
     told = within_auc(rows, centers, level, ranking_only=ranking_only)
+    if pd.isna(centers).all():
+        return Estimate.without("no centre is known", told.n, told.patients)
     if len(pd.unique(centers)) == 1:
         return Estimate.without("one centre: the macro AUC is within it already", told.n, told.patients)
     patients = pd.crosstab(centers, rows["y_true"].to_numpy(), rows["patient_id"].to_numpy(), aggfunc="nunique")

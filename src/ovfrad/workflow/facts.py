@@ -15,7 +15,9 @@ from typing import Any
 import pandas as pd
 
 from ovfrad import __version__
+from ovfrad.sources import code_of
 from ovfrad.study import Study
+from ovfrad.study.file import said_sha256
 from ovfrad.workflow.folder import RunFolder
 
 _PACKAGES = (
@@ -74,16 +76,24 @@ def prespecification(study: Study, before: dict[str, Any] | None, voxels: pd.Ser
     Returns
     -------
     dict
-        `study_sha256`, `case_list_sha256`, `content_sha256` (of all regions), `headline`; `at`, the time of the first
-        run with the same of each; `changed`, what earlier runs had fixed.
+        `study_sha256` of the resolved study file, `said_sha256` of what it does not leave to defaults,
+        `case_list_sha256`, `content_sha256` of all regions and `read_by`, the code that prepared them, `headline`;
+        `at`, the time of the first run with the same of each; `changed`, what earlier runs had fixed.
     """
     now = _fixed(study, voxels)
     if before is None:
         return {**now, "changed": []}
-    known = {key: value for key, value in before.items() if key in now and key != "at" and value is not None}
-    if all(now[key] == value for key, value in known.items()):
+    if _same(before, now):
         return {**now, "at": before["at"], "changed": before.get("changed", [])}
     return {**now, "changed": [*before.get("changed", []), {key: before.get(key) for key in now}]}
+
+
+def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether a user changed nothing: a new version's defaults, or its own reading of the same files, is no change."""
+    compared = ["said_sha256", "case_list_sha256", "headline"]
+    if before.get("read_by") == now["read_by"]:
+        compared.append("content_sha256")
+    return all(before[key] == now[key] for key in compared if before.get(key) is not None)
 
 
 def _fixed(study: Study, voxels: pd.Series | None) -> dict[str, Any]:
@@ -91,6 +101,8 @@ def _fixed(study: Study, voxels: pd.Series | None) -> dict[str, Any]:
     content = None if voxels is None else "\n".join(sorted(f"{case} {sha}" for case, sha in voxels.items()))
     return {
         "study_sha256": study.sha256,
+        "said_sha256": said_sha256(study.settings),
+        "read_by": code_of("imaging"),
         "case_list_sha256": study.case_list_sha256,
         "content_sha256": None if content is None else hashlib.sha256(content.encode()).hexdigest(),
         "at": study.case_list_at,

@@ -199,13 +199,13 @@ def _metal(settings: Imaging, n: int, rows: int) -> str:
 
 def _contrast(imaging: Imaging, training: pd.DataFrame, n: int) -> str:
     """What the headers of the training cases told of contrast; only DICOM has any."""
-    headers = int(_fact(training, "pixel_mm").notna().sum()) if "pixel_mm" in training else 0
+    headers = int(_fact(training, "header").eq("DICOM").sum()) if "header" in training else 0
     if not headers:
         return "not known: no training case has a DICOM header that would tell"
-    if imaging.contrast == "exclude":
-        return "none: cases whose header names an agent were left out of training"
     others = len(training) - headers
     rest = f"; {others} have no DICOM header that would tell" if others else ""
+    if imaging.contrast == "exclude":
+        return f"none: cases whose header names an agent were left out of training{rest}"
     return f"named by the header of {n} of {headers} training cases{rest}"
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ovfrad.errors import InputError, InputWarning, warn
+from ovfrad.errors import InputError, InputWarning
 from ovfrad.report.pdf import require_weasyprint
 from ovfrad.study import load as load_study
 from ovfrad.workflow.attribution import INPUT, LAYER
@@ -70,23 +71,34 @@ def features_only(path: Path, out: Path | None, recipe: str | None, progress: Pr
     with _at_work(folder):
         features = extract_study(study, folder, (study.settings.radiomics,), progress)
         table = without_shuffled(next(iter(features.tables.values())))
-        _part_with(folder, target.name, table)
-        folder.write_table(target.name, table if target.suffix == ".parquet" else table.reset_index())
-        folder.write_table("quarantine.csv", features.quarantine)
+        of_a_run = _is_of_this_run(folder, table)
+        if not of_a_run or target.name != "features.parquet":
+            folder.write_table(target.name, table if target.suffix == ".parquet" else table.reset_index())
+        if not of_a_run:
+            folder.write_table("quarantine.csv", features.quarantine)
     for line in in_short(features.warnings):
         warnings.warn(line, InputWarning, stacklevel=2)
     return target, len(features.quarantine)
 
 
-def _part_with(folder: RunFolder, name: str, table: pd.DataFrame) -> None:
-    """Take away the results of an earlier run in this folder unless they were made of these very features."""
+def _is_of_this_run(folder: RunFolder, table: pd.DataFrame) -> bool:
+    """Whether a finished run is here that was made of these features, whose files then stay; of others is refused.
+
+    Perturbed rows are not compared: which cases are perturbed depends on a cohort that is drawn by outcome.
+    """
     if not (folder / "predictions.parquet").is_file():
-        return
-    if name == "features.parquet" and folder.read_table(name).equals(table):
-        return
-    folder.forget()
-    fault = "held a run that was made of other features"
-    warn("W_RUN_REMOVED", folder.path, fault, "its results are gone; `ovfrad run` makes them of the new ones")
+        return False
+    mine, stored = (_of_readers(one) for one in (table, folder.read_table("features.parquet")))
+    same = mine.index.equals(stored.index) and list(mine.columns) == list(stored.columns)
+    if not same or not np.allclose(mine, stored, rtol=1e-9, atol=1e-12, equal_nan=True):
+        fault = "holds a run that was made of other features"
+        raise InputError("E_RUN_THERE", folder.path, fault, "give another --out, or `ovfrad run` the study again there")
+    return True
+
+
+def _of_readers(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the two readers, sorted."""
+    return table[table.index.get_level_values("reader").isin(["1", "2"])].sort_index()
 
 
 @contextmanager
@@ -144,17 +156,19 @@ def audit_only(path: Path, out: Path | None, permutations: int, progress: Progre
     """Honesty checks with a stated number of label permutations; a run that was there keeps its recipes and report."""
     studies = load_recipes(path, None)
     folder = run_folder(path, out, next(iter(studies.values())).settings.name)
-    if len(_recipes_of(folder)) > 1:
-        studies = load_recipes(path, "both")
+    if known := _recipes_of(folder):
+        studies = load_recipes(path, "both" if len(known) > 1 else known[0])
     check_weights(studies)
     with _at_work(folder):
-        reported = (folder / "report.html").is_file()
+        reported, printed = ((folder / name).is_file() for name in ("report.html", "report.pdf"))
         fitted: FittedStudy = fit_study(studies, folder, progress)
         audit_study(fitted, progress, permutations=permutations)
         outcome = _judged(fitted, progress)
         if reported:
             explain_run(folder, None, progress)
-            report_run(folder, progress)
+            page = report_run(folder, progress)
+            if printed:
+                pdf_of(page, progress)
         return outcome
 
 

@@ -242,7 +242,7 @@ def _mean(slices: list[Slice], keyword: str) -> float | None:
 
 def _facts(slices: list[Slice]) -> dict[str, str | float]:
     """Facts for the acquisition table; absent where no header has them."""
-    facts: dict[str, str | float] = {}
+    facts: dict[str, str | float] = {"header": "DICOM"}
     head = slices[0]
     names = {"manufacturer": "Manufacturer", "model": "ManufacturerModelName", "kernel": "ConvolutionKernel"}
     for name, keyword in names.items():
