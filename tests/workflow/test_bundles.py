@@ -123,6 +123,8 @@ def test_a_file_that_no_manifest_lists_is_refused(
 ) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(table_run / "bundle", bundle)
+    (bundle / "check" / ".DS_Store").write_bytes(b"left by a file manager")
+    assert ovfrad("verify", bundle) == 0
     (bundle / "check" / "ct.nii.gz").write_bytes(b"")
     assert refusal(capsys, "verify", bundle).startswith(
         "E_BUNDLE_FILE bundle: holds check/ct.nii.gz, which its manifest does not list; remove it, or "

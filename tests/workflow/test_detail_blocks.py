@@ -49,6 +49,15 @@ def test_within_centres_drops_pairs_between_them() -> None:
     assert within_center_blocks(rows, case_table(rows, sex=list("FFFFMMMM")), 0.95) is None
 
 
+def test_a_cohort_without_a_known_centre_says_so() -> None:
+    rows = pd.concat([table("train", [0, 1, 0, 1], [0.1, 0.9, 0.8, 0.2]), table("internal", [0, 1], [0.3, 0.6])])
+    cases = case_table(rows, center=[*"AAAA", None, None])
+    found = within_center_blocks(rows, cases, 0.95)
+    assert found is not None
+    assert (found["validation"]["centers"], found["validation"]["macro_auc"]["method"]) == (0, "no centre is known")
+    assert found["train"]["macro_auc"]["method"].startswith("one centre")
+
+
 def test_sets_are_counted_by_class() -> None:
     inside = np.array([[True, False], [True, True], [False, True], [True, False]])
     block = set_block(inside, np.array([0, 0, 1, 1]), pd.Series(list("abcc")))
