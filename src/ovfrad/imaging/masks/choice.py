@@ -11,6 +11,7 @@ from ovfrad.imaging.masks.segments import Labels, Segment
 
 MOST_SHOWN = 60
 """Structures that a message lists; label maps of whole bodies have 117."""
+_NAME = re.compile(r"(?:vertebrae?[\s_-]*)?(.+?)(?:[\s_-]*vertebrae?)?")
 
 
 def listed(segments: Sequence[Segment]) -> str:
@@ -50,7 +51,7 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
         found = _by_name(labels, str(label)) if by_name else _by_number(labels, int(label), "")
         if vertebra is not None and scheme is not None:
             _check_agreement(labels, found, vertebra, scheme)
-        return found
+        return _not_another(labels, found, vertebra)
     if vertebra is not None and scheme is not None:
         return _by_scheme(labels, vertebra, scheme)
     if vertebra is not None and (named := _of_vertebra(labels.segments, vertebra)):
@@ -60,7 +61,32 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
             "E_MASK_LABEL", labels.path, f"holds the labels {listed(labels.segments)} and none was chosen",
             "name one by its number or name, or by vertebra and scheme",
         )  # fmt: skip
-    return labels.segments[0]
+    return _not_another(labels, labels.segments[0], vertebra)
+
+
+def vertebra_named(name: str | None) -> str | None:
+    """The vertebra that a name means, None where it means none: L1, vertebra L1, vertebrae_L1, L1 vertebra, Th11.
+
+    >>> [vertebra_named(name) for name in ("vertebrae_L2", "l2 vertebra", "Th11", "corpus", "L20", None)]
+    ['L2', 'L2', 'T11', None, None, None]
+    """
+    bare = _bare(name or "").upper()
+    return bare if bare in VERTEBRAE else None
+
+
+def _bare(name: str) -> str:
+    """A name in small letters without the word vertebra, Th read as T."""
+    found = _NAME.fullmatch(" ".join(name.split()).casefold())
+    return re.sub(r"^th(?=[0-9])", "t", found[1]) if found else ""
+
+
+def _not_another(labels: Labels, found: Segment, vertebra: str | None) -> Segment:
+    """The structure, unless it is another vertebra's by its own name."""
+    wanted, named = vertebra_named(vertebra), vertebra_named(found.name)
+    if wanted is not None and named is not None and named != wanted:
+        fault = f"label {found.number} is {found.name!r} by its own names, not {wanted}"
+        raise InputError("E_MASK_LABEL", labels.path, fault, "correct the vertebra, or give its mask")
+    return found
 
 
 def _number_of(labels: Labels, vertebra: str, scheme: str) -> int:
@@ -129,9 +155,8 @@ def _by_name(labels: Labels, name: str) -> Segment:
 
 
 def _of_vertebra(segments: Sequence[Segment], vertebra: str) -> list[Segment]:
-    """Structures named as the vertebra: L1, vertebra L1, vertebrae_L1, L1 vertebra."""
-    pattern = rf"(vertebrae?[\s_-]*)?{re.escape(vertebra.casefold())}([\s_-]*vertebrae?)?"
-    return [s for s in segments if s.name and re.fullmatch(pattern, s.name.casefold())]
+    """Structures named as the vertebra, see `vertebra_named`; other names (S1) are compared alike."""
+    return [s for s in segments if s.name and _bare(s.name) == _bare(vertebra)]
 
 
 def _only(labels: Labels, found: Sequence[Segment], asked: str) -> Segment:
