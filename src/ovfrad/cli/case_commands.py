@@ -61,7 +61,7 @@ def chosen_label(mask: Path, label: str | None, vertebra: str | None, scheme: st
 
 def checked_level(mask: Path, label: str | None, vertebra: str | None, scheme: str | None) -> str | None:
     """Name of the level as the bundle has it, or None; it may stand beside a label, which then chooses."""
-    from ovfrad.imaging.masks.choice import vertebra_named
+    from ovfrad.study.labels import vertebra_named
 
     if vertebra is None:
         chosen_label(mask, label, None, scheme)

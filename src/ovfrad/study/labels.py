@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,11 +13,11 @@ import pandas as pd
 
 from ovfrad.astlof import VERTEBRAE, label_of, vertebra_of
 from ovfrad.errors import InputError
-from ovfrad.imaging.masks.choice import vertebra_named
 from ovfrad.study.table import as_number
 
 #: Values of a mask that holds one structure and numbers nothing.
 _BINARY = (1, 255)
+_NAME = re.compile(r"(?:vertebrae?[\s_-]*)?(.+?)(?:[\s_-]*vertebrae?)?")
 _FAULTS: ContextVar[dict[int, str] | None] = ContextVar("faults", default=None)
 
 
@@ -29,6 +30,26 @@ class _Row(NamedTuple):
     mask_label: str | None
     mask_label_reader2: str | None
     two_files: bool
+
+
+def vertebra_named(name: str | None) -> str | None:
+    """The vertebra that a name means, None where it means none; masks and tables are read alike.
+
+    >>> [vertebra_named(name) for name in ("vertebrae_L2", "l2 vertebra", "Th11", "corpus", "L20", None)]
+    ['L2', 'L2', 'T11', None, None, None]
+    """
+    bare = bare_name(name or "").upper()
+    return bare if bare in VERTEBRAE else None
+
+
+def bare_name(name: str) -> str:
+    """A name of a structure in small letters, without the word vertebra and with Th as T.
+
+    >>> [bare_name(name) for name in ("vertebrae_S1", "Vertebra TH11", "thorax")]
+    ['s1', 't11', 'thorax']
+    """
+    found = _NAME.fullmatch(" ".join(name.split()).casefold())
+    return re.sub(r"^th(?=[0-9])", "t", found[1]) if found else ""
 
 
 @contextmanager
@@ -131,5 +152,7 @@ def _label(label: str | None, vertebra: str, scheme: str | None, *, own: bool = 
         return f"{scheme}:{vertebra}"
     if number is not None and number != expected:
         there = vertebra_of(number, scheme) or "no vertebra"
-        raise ValueError(f"label {plain} is {there} in scheme {scheme}, and the case is {vertebra}, which is {expected}")
+        raise ValueError(
+            f"label {plain} is {there} in scheme {scheme}, and the case is {vertebra}, which is {expected}"
+        )
     return plain

@@ -11,7 +11,6 @@ from ovfrad.imaging.masks.segments import Labels, Segment
 
 MOST_SHOWN = 60
 """Structures that a message lists; label maps of whole bodies have 117."""
-_NAME = re.compile(r"(?:vertebrae?[\s_-]*)?(.+?)(?:[\s_-]*vertebrae?)?")
 
 
 def listed(segments: Sequence[Segment]) -> str:
@@ -64,24 +63,10 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
     return _not_another(labels, labels.segments[0], vertebra)
 
 
-def vertebra_named(name: str | None) -> str | None:
-    """The vertebra that a name means, None where it means none: L1, vertebra L1, vertebrae_L1, L1 vertebra, Th11.
-
-    >>> [vertebra_named(name) for name in ("vertebrae_L2", "l2 vertebra", "Th11", "corpus", "L20", None)]
-    ['L2', 'L2', 'T11', None, None, None]
-    """
-    bare = _bare(name or "").upper()
-    return bare if bare in VERTEBRAE else None
-
-
-def _bare(name: str) -> str:
-    """A name in small letters without the word vertebra, Th read as T."""
-    found = _NAME.fullmatch(" ".join(name.split()).casefold())
-    return re.sub(r"^th(?=[0-9])", "t", found[1]) if found else ""
-
-
 def _not_another(labels: Labels, found: Segment, vertebra: str | None) -> Segment:
     """The structure, unless it is another vertebra's by its own name."""
+    from ovfrad.study.labels import vertebra_named
+
     wanted, named = vertebra_named(vertebra), vertebra_named(found.name)
     if wanted is not None and named is not None and named != wanted:
         fault = f"label {found.number} is {found.name!r} by its own names, not {wanted}"
@@ -155,8 +140,10 @@ def _by_name(labels: Labels, name: str) -> Segment:
 
 
 def _of_vertebra(segments: Sequence[Segment], vertebra: str) -> list[Segment]:
-    """Structures named as the vertebra, see `vertebra_named`; other names (S1) are compared alike."""
-    return [s for s in segments if s.name and _bare(s.name) == _bare(vertebra)]
+    """Structures named as the vertebra: L1, vertebra L1, vertebrae_L1, L1 vertebra; Th11 is T11."""
+    from ovfrad.study.labels import bare_name
+
+    return [s for s in segments if s.name and bare_name(s.name) == bare_name(vertebra)]
 
 
 def _only(labels: Labels, found: Sequence[Segment], asked: str) -> Segment:
