@@ -82,10 +82,10 @@ def with_labels(cases: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _rows(cases: pd.DataFrame) -> Iterator[_Row]:
-    names = ("row", "mask_scheme", "mask_label", "mask_label_reader2", "mask", "mask_reader2")
+    names = ("mask_scheme", "mask_label", "mask_label_reader2", "mask", "mask_reader2")
     levels = cases.index.get_level_values("vertebra")
-    for vertebra, *cells in zip(levels, *(cases[name] for name in names), strict=True):
-        number, scheme, label, second, mask, other = (None if pd.isna(cell) else cell for cell in cells)
+    for number, vertebra, *cells in zip(cases["row"], levels, *(cases[name] for name in names), strict=True):
+        scheme, label, second, mask, other = (None if pd.isna(cell) else cell for cell in cells)
         yield _Row(number, vertebra, scheme, label, second, other is not None and other != mask)
 
 
