@@ -69,8 +69,17 @@ def test_names_layers_and_values(files: Files, labels: tuple[np.ndarray, np.ndar
     for how in ({"label": 20}, {"label": "20"}, {"label": "L1"}, {"label": " l1 "}, {"vertebra": "L1"}):
         assert facts(files[0], one, **how) == wanted
     assert facts(files[0], one, label="L2") == facts(files[0], one, vertebra="L2") == facts(*files, label=21)
+    th = slicer(tmp_path / "th.seg.nrrd", [array], [("Th11", 20, 0), ("vertebrae_Th12", 21, 0)], affine)
+    assert facts(files[0], th, label="T11") == facts(files[0], th, vertebra="T11") == wanted
+    assert facts(files[0], th, label="th12") == facts(*files, label=21)
     assert facts(files[0], two, label="L1") == wanted
     assert facts(files[0], two, label="both")["voxels"] == np.count_nonzero(array)
+    lone = slicer(tmp_path / "lone.seg.nrrd", [np.where(array == 21, array, 0)], [("vertebrae_L2", 21, 0)], affine)
+    for how in ({"vertebra": "L1"}, {"label": 21, "vertebra": "L1"}):
+        assert refusal(files[0], lone, **how) == (
+            "E_MASK_LABEL lone.seg.nrrd: label 21 is 'vertebrae_L2' by its own names, not L1; correct the vertebra, or "
+            "give its mask"
+        )
     assert refusal(files[0], two, label=1) == (
         "E_MASK_LABEL two.seg.nrrd: has 2 structures that fit '1': 1 'L1', 1 'both'; "
         "ask by what differs, number or name"

@@ -9,6 +9,8 @@ import pytest
 
 from ovfrad.errors import InputError, InputWarning
 from ovfrad.study import file, load
+from ovfrad.study.cases import read_cases
+from ovfrad.study.labels import faults_by_row, with_labels
 from ovfrad.study.recipes import DIFFERENCES
 from ovfrad.study.settings import StudySettings
 
@@ -143,15 +145,34 @@ def test_label_follows_from_vertebra_and_scheme(tmp_path: Path) -> None:
             {"mask_label": 20, "mask_label_reader2": 21},
             "label 21 is L2 in scheme verse, and the case is L1, which is 20",
         ),
+        ({"mask_label": "19.0"}, "label 19 is T12 in scheme verse, and the case is L1, which is 20"),
+        (
+            {"mask_label_reader2": 1, "mask_reader2": "mask.nii.gz"},
+            "label 1 is C1 in scheme verse, and the case is L1, which is 20",
+        ),
+        (
+            {"mask_label_reader2": 21, "mask_reader2": "other.nii.gz"},
+            "label 21 is L2 in scheme verse, and the case is L1, which is 20",
+        ),
+        (
+            {"mask_label_reader2": "Th12", "mask_reader2": "other.nii.gz"},
+            "label Th12 names another vertebra than the case, which is L1",
+        ),
+        *[
+            ({"mask_label": name, "mask_scheme": ""}, f"label {name} names another vertebra than the case, which is L1")
+            for name in ("vertebrae_L2", "L2 vertebra", "Vertebra-L2", "Th11", "vertebrae_Th11")
+        ],
         ({"mask_label": "L2", "mask_scheme": ""}, "label L2 names another vertebra than the case, which is L1"),
         ({"mask_label": "verse:T12"}, "label verse:T12 names another vertebra than the case, which is L1"),
     ],
 )
 def test_a_label_of_another_vertebra_is_refused(tmp_path: Path, columns: dict[str, object], fault: str) -> None:
-    assert refusal(write(tmp_path, cases(**({"mask_scheme": "verse"} | columns)))) == (
-        f"E_CELL cases.csv:2: {fault}; correct vertebra, "
-        f"{'mask_label_reader2' if 'mask_label_reader2' in columns else 'mask_label'} or mask_scheme; a mask with "
-        "numbers of its own has no scheme"
+    second = "mask_label_reader2" in columns
+    own = "if only the second mask has numbers of its own, fill mask_label and leave mask_scheme empty"
+    rows = [row | {"mask": "mask.nii.gz"} for row in cases(**({"mask_scheme": "verse"} | columns))]
+    assert refusal(write(tmp_path, rows)) == (
+        f"E_CELL cases.csv:2: {fault}; correct vertebra, {'mask_label_reader2' if second else 'mask_label'} or "
+        f"mask_scheme; {own if second else 'a mask with numbers of its own has no scheme'}"
     )
 
 
@@ -160,11 +181,49 @@ def test_labels_that_do_not_contradict_are_kept(tmp_path: Path) -> None:
     own += [
         {"mask_label": "corpus", "mask_scheme": "verse"},
         {"mask_label": "l1"},
+        {"mask_label": "vertebrae_L1", "mask_scheme": "verse"},
+        {"mask_label": "\u00b2", "mask_scheme": "verse"},
         {"mask_label": "L2", "vertebra": "-"},
     ]
     for columns in own:
         study = load(write(tmp_path, cases(**columns)))
         assert (study.cases["mask_label"] == str(columns["mask_label"])).all()
+
+
+@pytest.mark.parametrize("second", [1, 255, 31])
+def test_a_second_mask_may_have_numbers_of_its_own(tmp_path: Path, second: int) -> None:
+    rows = cases(mask_scheme="verse", mask_reader2="binary.nii.gz", mask_label_reader2=second)
+    study = load(write(tmp_path, rows))
+    assert (study.cases["mask_label"] == "verse:L1").all()
+    assert (study.cases["mask_label_reader2"] == str(second)).all()
+
+
+def test_the_remedy_for_a_second_masks_own_numbers_can_be_done(tmp_path: Path) -> None:
+    rows = cases(mask_label=20, mask_reader2="own.nii.gz", mask_label_reader2=21)
+    assert (load(write(tmp_path, rows)).cases["mask_label_reader2"] == "21").all()
+
+
+def test_faults_of_labels_are_kept_by_row_where_asked(tmp_path: Path) -> None:
+    rows = cases(mask_scheme="verse", mask_label=lambda k: 19 if k == 3 else None)
+    path = write(tmp_path, rows)
+    settings = file.resolve({"cases": "cases.csv"}, "study.yaml", "sound")
+    with faults_by_row() as faults:
+        labels = read_cases(path.parent / "cases.csv", settings)["mask_label"]
+    assert list(faults) == [5]
+    assert faults[5].startswith("E_CELL cases.csv:5: label 19 is T12 in scheme verse, and the case is L1")
+    assert (labels.drop(("003", "L1")) == "verse:L1").all()
+    with pytest.raises(InputError, match="E_CELL"):
+        read_cases(path.parent / "cases.csv", settings)
+
+
+def test_labels_are_assigned_once_for_the_whole_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 5000
+    index = pd.MultiIndex.from_arrays([[f"P{k}" for k in range(n)], ["L1"] * n], names=["patient_id", "vertebra"])
+    table = pd.DataFrame(index=index, columns=["mask_scheme", "mask_label", "mask_label_reader2"], dtype=object)
+    table = table.assign(row=range(2, n + 2), mask="m.nii.gz", mask_reader2=None)
+    with monkeypatch.context() as patch:  # cells written one by one made 5,000 rows take seconds
+        patch.setattr(pd.core.indexing._LocIndexer, "__setitem__", None)
+        assert with_labels(table, Path("cases.csv"))["mask_label"].isna().all()
 
 
 def test_label_components_are_no_predictors(tmp_path: Path) -> None:

@@ -252,6 +252,44 @@ def test_a_whole_small_vertebra_is_noticed(image_run: Path, shared: Path, capsys
         assert (words in told["flags"]) is whole
 
 
+def test_a_single_mask_can_be_told_its_level(image_run: Path, shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import nibabel as nib
+
+    torso = shared / "data" / "spine_ct" / "torso"
+    ct = next(path for path in sorted(torso.glob("*.nii.gz")) if "vertebra" not in path.name)
+    whole = nib.load(torso / "vertebrae_totalsegmentator.nii.gz")
+    mask = image_run / "binary.nii.gz"
+    nib.save(nib.Nifti1Image((np.asarray(whole.dataobj) == 32).astype(np.uint8), whole.affine, whole.header), mask)
+    bundle = image_run / "run" / "bundle"
+    words = "mask larger than the vertebral bodies of training"
+    for where in (("--label", "1", "--vertebra", "T12"), ("--vertebra", "th12"), ("--vertebra", "T12")):
+        capsys.readouterr()
+        assert ovfrad("predict", bundle, ct, mask, *where, "--json") == 0
+        assert words in json.loads(capsys.readouterr().out)["flags"]
+    several = torso / "vertebrae_totalsegmentator.nii.gz"
+    for file, where, line in (
+        (several, ("--vertebra", "T12"), "E_MASK_LABEL vertebrae_totalsegmentator.nii.gz: holds the labels "),
+        (several, ("--label", "99", "--vertebra", "T12"), "E_MASK_LABEL vertebrae_totalsegmentator.nii.gz: label 99 "),
+        (mask, ("--label", "1", "--scheme", "verse"), "E_MASK_SCHEME binary.nii.gz: --scheme verse is given beside"),
+        (mask, ("--label", "1", "--vertebra", "T12", "--scheme", "verse"), "E_MASK_LABEL binary.nii.gz: label 1 was"),
+        (mask, ("--vertebra", "S1"), "E_MASK_LABEL binary.nii.gz: --vertebra is 'S1'; write a name like T12 or L1;"),
+    ):
+        assert refusal(capsys, "predict", bundle, ct, file, *where).startswith(line)
+
+
+def test_a_bad_label_is_its_rows_error(image_run: Path) -> None:
+    cases = pd.read_csv(image_run / "cases.csv", dtype=str)
+    cases = cases[(cases["cohort"] == "internal") & cases["ct"].str.endswith(".gz")].iloc[:2].copy()
+    cases[["mask_scheme", "mask_label"]] = None
+    cases.loc[cases.index[0], ["mask_scheme", "mask_label"]] = ["verse", "1"]
+    cases.to_csv(image_run / "bad_label.csv", index=False)
+    out = image_run / "bad_label_out.csv"
+    assert ovfrad("predict", image_run / "run" / "bundle", image_run / "bad_label.csv", "--out", out) == 3
+    told = pd.read_csv(out, keep_default_na=False)
+    assert told["error"][0].startswith("E_CELL bad_label.csv:2: label 1 is C1 in scheme verse, and the case is ")
+    assert "E_CELL" not in told["error"][1]
+
+
 def test_table_rows_of_known_scanners_get_the_runs_own_probabilities(adjusted_run: Path, tmp_path: Path) -> None:
     table = pd.read_csv(adjusted_run / "table.csv")
     table["sex"] = table["sex"].astype(object)

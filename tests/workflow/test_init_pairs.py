@@ -106,3 +106,22 @@ def test_a_second_readers_mask_goes_with_its_level(tmp_path: Path) -> None:
     second = pd.read_csv(tmp_path / "study/cases.csv").set_index("vertebra")["mask_reader2"]
     assert pd.isna(second["L1"])
     assert second["L2"].endswith("mask_L2_reader2.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("names", "seconds"),
+    [
+        (("P02_ct", "P02_mask", "P02_L1_mask_reader2"), {"-": "P02_L1_mask_reader2"}),
+        (("P02_T12_ct", "P02_mask", "P02_L1_mask_reader2"), {"T12": ""}),
+        (("P02_L1_ct", "P02_mask", "P02_L1_mask_reader2"), {"L1": "P02_L1_mask_reader2"}),
+        (("P02_ct", "P02_mask", "P02_L1_mask_reader2", "P02_L2_mask_reader2"), {"-": ""}),
+        (("P02_ct", "P02_mask", "P02_L1_mask", "P02_L1_mask_reader2"), {"-2": "", "L1": "P02_L1_mask_reader2"}),
+    ],
+)
+def test_a_first_mask_without_a_level_takes_the_only_second_one(
+    names: tuple[str, ...], seconds: dict[str, str], tmp_path: Path
+) -> None:
+    for name in names:
+        image(tmp_path / f"{name}.nii.gz")
+    rows, _ = find_cases(tmp_path)
+    assert {row["vertebra"]: Path(row["mask_reader2"]).name.removesuffix(".nii.gz") for row in rows} == seconds

@@ -59,6 +59,21 @@ def chosen_label(mask: Path, label: str | None, vertebra: str | None, scheme: st
     return f"{scheme}:{vertebra}"
 
 
+def checked_level(mask: Path, label: str | None, vertebra: str | None, scheme: str | None) -> str | None:
+    """Name of the level as the bundle has it, or None; it may stand beside a label, which then chooses."""
+    from ovfrad.study.labels import vertebra_named
+
+    if vertebra is None:
+        chosen_label(mask, label, None, scheme)
+        return None
+    check_scheme(mask, scheme)
+    level = vertebra_named(vertebra)
+    if level is None:
+        remedy = "write a name like T12 or L1; choose a structure of another name by --label"
+        raise InputError("E_MASK_LABEL", mask, f"--vertebra is {vertebra[:40]!r}", remedy)
+    return level
+
+
 def check_scheme(mask: Path, scheme: str | None) -> None:
     """Refuse a label scheme that nobody knows."""
     from ovfrad.astlof import SCHEMES

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from ovfrad.cli.app import app
-from ovfrad.cli.case_commands import AsJson, Label, Scheme, Vertebra, chosen_label
+from ovfrad.cli.case_commands import AsJson, Label, Scheme, checked_level
 from ovfrad.cli.console import print_table
 from ovfrad.errors import InputError
 
+Level = Annotated[str | None, typer.Option("--vertebra", help="Its level, such as L1; chooses with --scheme.")]
 BundlePath = Annotated[Path, typer.Argument(help="Folder `bundle` of a run.")]
 weights_app = typer.Typer(no_args_is_help=True, help="Files of network weights: show, convert, where to get them.")
 app.add_typer(weights_app, name="weights")
@@ -24,7 +25,7 @@ def predict(
     image: Annotated[Path, typer.Argument(help="CT of one vertebra; or CASES.csv.")],
     mask: Annotated[Path | None, typer.Argument(help="Mask of one vertebra; none with CASES.csv.")] = None,
     label: Label = None,
-    vertebra: Vertebra = None,
+    vertebra: Level = None,
     scheme: Scheme = None,
     batch: Annotated[str | None, typer.Option(help="Scanner or centre, if it is one of the training data.")] = None,
     as_json: AsJson = False,
@@ -50,18 +51,13 @@ def predict(
     if out is not None:
         fault = "--out with IMAGE and MASK; it is for CASES.csv"
         raise InputError("E_USAGE", "ovfrad predict", fault, "leave it out: the prediction is printed")
-    number = chosen_label(mask, label, vertebra, scheme)
-    prediction, classes = step.predict_case(bundle, image, mask, number, batch, _level(vertebra))
+    level = checked_level(mask, label, vertebra, scheme)
+    prediction, classes = step.predict_case(bundle, image, mask, label, batch, level, scheme)
     if as_json:
         print(json.dumps(step.as_json(prediction, classes), indent=1, ensure_ascii=False))
     else:
         print_table(step.as_rows(prediction, classes))
     return 0
-
-
-def _level(vertebra: str | None) -> str | None:
-    """Name of the level as the bundle has it, or None."""
-    return None if vertebra is None else vertebra.upper().replace("TH", "T")
 
 
 @app.command()

@@ -38,7 +38,7 @@ def find_cases(images: Path) -> tuple[list[dict[str, str]], list[tuple[str, str]
                 "vertebra": _vertebra(mask) or _vertebra(scan) or _unnamed(patient, rows),
                 "ct": str(scan),
                 "mask": str(mask),
-                "mask_reader2": str(_second(mask, masks) or ""),
+                "mask_reader2": str(_second(mask, scan, masks) or ""),
             }
         )
     return rows, _left(masks, scans, rows, root)
@@ -63,10 +63,19 @@ def _left(masks: list[Path], scans: list[Path], rows: list[dict[str, str]], root
     return left
 
 
-def _second(mask: Path, masks: list[Path]) -> Path | None:
-    """The second reader's mask of the same name and level."""
-    same = (m for m in masks if _words(m) & _SECOND and _key(m) == _key(mask))
-    return next((m for m in same if _vertebra(m) in (None, _vertebra(mask))), None)
+def _second(mask: Path, scan: Path, masks: list[Path]) -> Path | None:
+    """The second reader's mask of the same name and level; the level may stand in the second one's name alone.
+
+    A first mask without a level takes the only second one of its name, unless another first mask has that level.
+    """
+    same = [m for m in masks if _key(m) == _key(mask)]
+    seconds = [m for m in same if _words(m) & _SECOND]
+    level = _vertebra(mask) or _vertebra(scan)
+    fits = [m for m in seconds if _vertebra(m) in (None, level)]
+    if not fits and level is None and len(seconds) == 1:
+        taken = {_vertebra(m) for m in same if m not in seconds}
+        fits = [m for m in seconds if _vertebra(m) not in taken]
+    return next(iter(fits), None)
 
 
 def _image_files(images: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from ovfrad.bundle import Bundle, Prediction
 from ovfrad.errors import InputError, heard
 from ovfrad.study.cases import read_cases, read_features
 from ovfrad.study.doubts import check_reasons
+from ovfrad.study.labels import faults_by_row
 from ovfrad.workflow.folder import RunFolder, plain
 from ovfrad.workflow.rows import covariates_of
 
@@ -23,15 +24,34 @@ _TOP = 5
 
 
 def predict_case(
-    folder: Path, image: Path, mask: Path, label: int | str | None, batch: str | None, vertebra: str | None = None
+    folder: Path,
+    image: Path,
+    mask: Path,
+    label: int | str | None,
+    batch: str | None,
+    vertebra: str | None = None,
+    scheme: str | None = None,
 ) -> tuple[Prediction, tuple[str, ...]]:
-    """Prediction of one vertebra, and the classes; `vertebra` is its level, where it is known."""
+    """Prediction of one vertebra, and the classes.
+
+    `vertebra` is its level, where it is known; without a label it chooses by `scheme` or by the names of the file, or
+    tells the level of a mask's only region.
+    """
     from ovfrad import imaging
 
     bundle = bundles.load(folder)
     chosen, margin = bundle.settings.imaging, bundle.settings.crop_mm
     with heard() as told:
-        roi = imaging.read_roi(image, mask, label=label, case_id=mask.name, margin_mm=margin, settings=chosen)
+        roi = imaging.read_roi(
+            image,
+            mask,
+            label=label,
+            vertebra=vertebra,
+            scheme=scheme,
+            case_id=mask.name,
+            margin_mm=margin,
+            settings=chosen,
+        )
         prediction = bundles.predict_roi(bundle, roi, vertebra=vertebra, batch=batch)
     return replace(prediction, warnings=tuple(told)), bundle.classes
 
@@ -131,12 +151,16 @@ def _row(
 
 def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
     settings = bundle.settings.model_copy(update={"features": None, "cases": path.name})
-    cases = read_cases(path, settings)
+    with faults_by_row() as faults:
+        cases = read_cases(path, settings)
     left_out, batch, covariates = _reasons(cases, path), _batches(bundle, cases), _covariates(bundle, cases)
     rows = []
     for n, (index, case) in enumerate(cases.iterrows()):
         if left_out[n]:
             rows.append(_row(index, bundle.classes, exclusion=left_out[n]))
+            continue
+        if case["row"] in faults:
+            rows.append(_row(index, bundle.classes, error=faults[case["row"]]))
             continue
         own = None if covariates is None else covariates.iloc[[n]]
         rows.append(_of_case(bundle, index, case, None if batch is None else batch[n], own))

@@ -50,7 +50,7 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
         found = _by_name(labels, str(label)) if by_name else _by_number(labels, int(label), "")
         if vertebra is not None and scheme is not None:
             _check_agreement(labels, found, vertebra, scheme)
-        return found
+        return _not_another(labels, found, vertebra)
     if vertebra is not None and scheme is not None:
         return _by_scheme(labels, vertebra, scheme)
     if vertebra is not None and (named := _of_vertebra(labels.segments, vertebra)):
@@ -60,7 +60,18 @@ def choose(labels: Labels, label: int | str | None, vertebra: str | None = None,
             "E_MASK_LABEL", labels.path, f"holds the labels {listed(labels.segments)} and none was chosen",
             "name one by its number or name, or by vertebra and scheme",
         )  # fmt: skip
-    return labels.segments[0]
+    return _not_another(labels, labels.segments[0], vertebra)
+
+
+def _not_another(labels: Labels, found: Segment, vertebra: str | None) -> Segment:
+    """The structure, unless it is another vertebra's by its own name."""
+    from ovfrad.study.labels import vertebra_named
+
+    wanted, named = vertebra_named(vertebra), vertebra_named(found.name)
+    if wanted is not None and named is not None and named != wanted:
+        fault = f"label {found.number} is {found.name!r} by its own names, not {wanted}"
+        raise InputError("E_MASK_LABEL", labels.path, fault, "correct the vertebra, or give its mask")
+    return found
 
 
 def _number_of(labels: Labels, vertebra: str, scheme: str) -> int:
@@ -129,9 +140,10 @@ def _by_name(labels: Labels, name: str) -> Segment:
 
 
 def _of_vertebra(segments: Sequence[Segment], vertebra: str) -> list[Segment]:
-    """Structures named as the vertebra: L1, vertebra L1, vertebrae_L1, L1 vertebra."""
-    pattern = rf"(vertebrae?[\s_-]*)?{re.escape(vertebra.casefold())}([\s_-]*vertebrae?)?"
-    return [s for s in segments if s.name and re.fullmatch(pattern, s.name.casefold())]
+    """Structures named as the vertebra: L1, vertebra L1, vertebrae_L1, L1 vertebra; Th11 is T11."""
+    from ovfrad.study.labels import bare_name
+
+    return [s for s in segments if s.name and bare_name(s.name) == bare_name(vertebra)]
 
 
 def _only(labels: Labels, found: Sequence[Segment], asked: str) -> Segment:
