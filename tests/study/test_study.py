@@ -10,7 +10,7 @@ import pytest
 from ovfrad.errors import InputError, InputWarning
 from ovfrad.study import file, load
 from ovfrad.study.cases import read_cases
-from ovfrad.study.labels import faults_by_row, with_labels
+from ovfrad.study.labels import Faults
 from ovfrad.study.recipes import DIFFERENCES
 from ovfrad.study.settings import StudySettings
 
@@ -207,23 +207,13 @@ def test_faults_of_labels_are_kept_by_row_where_asked(tmp_path: Path) -> None:
     rows = cases(mask_scheme="verse", mask_label=lambda k: 19 if k == 3 else None)
     path = write(tmp_path, rows)
     settings = file.resolve({"cases": "cases.csv"}, "study.yaml", "sound")
-    with faults_by_row() as faults:
-        labels = read_cases(path.parent / "cases.csv", settings)["mask_label"]
+    faults = Faults()
+    labels = read_cases(path.parent / "cases.csv", settings, faults)["mask_label"]
     assert list(faults) == [5]
     assert faults[5].startswith("E_CELL cases.csv:5: label 19 is T12 in scheme verse, and the case is L1")
     assert (labels.drop(("003", "L1")) == "verse:L1").all()
     with pytest.raises(InputError, match="E_CELL"):
         read_cases(path.parent / "cases.csv", settings)
-
-
-def test_labels_are_assigned_once_for_the_whole_column(monkeypatch: pytest.MonkeyPatch) -> None:
-    n = 5000
-    index = pd.MultiIndex.from_arrays([[f"P{k}" for k in range(n)], ["L1"] * n], names=["patient_id", "vertebra"])
-    table = pd.DataFrame(index=index, columns=["mask_scheme", "mask_label", "mask_label_reader2"], dtype=object)
-    table = table.assign(row=range(2, n + 2), mask="m.nii.gz", mask_reader2=None)
-    with monkeypatch.context() as patch:  # cells written one by one made 5,000 rows take seconds
-        patch.setattr(pd.core.indexing._LocIndexer, "__setitem__", None)
-        assert with_labels(table, Path("cases.csv"))["mask_label"].isna().all()
 
 
 def test_label_components_are_no_predictors(tmp_path: Path) -> None:

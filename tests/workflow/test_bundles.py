@@ -125,6 +125,8 @@ def test_a_file_that_no_manifest_lists_is_refused(
     shutil.copytree(table_run / "bundle", bundle)
     (bundle / "check" / ".DS_Store").write_bytes(b"left by a file manager")
     assert ovfrad("verify", bundle) == 0
+    told = refusal(capsys, "predict", bundle, tmp_path / "table.csv", "--out", bundle / "p.csv")
+    assert told.startswith("E_WRITE p.csv: lies inside the bundle")
     (bundle / "check" / "ct.nii.gz").write_bytes(b"")
     assert refusal(capsys, "verify", bundle).startswith(
         "E_BUNDLE_FILE bundle: holds check/ct.nii.gz, which its manifest does not list; remove it, or "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ovfrad.astlof import AstlofScore, bone_density_points, class_of_total
 from ovfrad.errors import InputError, warn
-from ovfrad.study.labels import with_labels
+from ovfrad.study.labels import Faults, with_labels
 from ovfrad.study.settings import Models, StudySettings
 from ovfrad.study.table import COLUMNS, check_columns, read_text_table, typed
 
@@ -23,11 +23,11 @@ MOST_FEATURES = 20_000
 _BYSTANDERS = frozenset({"Image", "Mask", "Label", "Label_channel", "reader"})
 
 
-def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
+def read_cases(path: Path, settings: StudySettings, faults: Faults | None = None) -> pd.DataFrame:
     """Case table of an image study, index (patient_id, vertebra), every known column present.
 
     Columns `ct`, `mask`, `mask_reader2` are absolute paths; `mask_label` follows from vertebra and scheme where only
-    these are given; `row` is the row of the file.
+    these are given; `row` is the row of the file. With `faults` a row whose label is refused is told there.
     """
     images = settings.features is None
     table = read_text_table(path)
@@ -36,7 +36,7 @@ def read_cases(path: Path, settings: StudySettings) -> pd.DataFrame:
     cases = _indexed(typed(table, path, settings.clinical.columns), path, settings)
     if images:
         cases = _with_files(cases, path, settings.allow_absolute_paths)
-        cases = with_labels(cases, path)
+        cases = with_labels(cases, path, faults)
     return cases
 
 

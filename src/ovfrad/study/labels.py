@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +16,9 @@ from ovfrad.study.table import as_number
 #: Values of a mask that holds one structure and numbers nothing.
 _BINARY = (1, 255)
 _NAME = re.compile(r"(?:vertebrae?[\s_-]*)?(.+?)(?:[\s_-]*vertebrae?)?")
-_FAULTS: ContextVar[dict[int, str] | None] = ContextVar("faults", default=None)
+
+Faults = dict[int, str]
+"""Row of the file -> why its label is refused."""
 
 
 class _Row(NamedTuple):
@@ -52,20 +52,11 @@ def bare_name(name: str) -> str:
     return re.sub(r"^th(?=[0-9])", "t", found[1]) if found else ""
 
 
-@contextmanager
-def faults_by_row() -> Iterator[dict[int, str]]:
-    """Within it a label that is refused is told by its row of the file, and the other rows can be used."""
-    faults: dict[int, str] = {}
-    token = _FAULTS.set(faults)
-    try:
-        yield faults
-    finally:
-        _FAULTS.reset(token)
+def with_labels(cases: pd.DataFrame, path: Path, faults: Faults | None = None) -> pd.DataFrame:
+    """`mask_label` and `mask_label_reader2` as scheme and vertebra where a scheme is given and no label.
 
-
-def with_labels(cases: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """`mask_label` and `mask_label_reader2` as scheme and vertebra where a scheme is given and no label."""
-    faults = _FAULTS.get()
+    With `faults` a label that is refused is told there, and the other rows can be used.
+    """
     first, second = [], []
     for row in _rows(cases):
         try:

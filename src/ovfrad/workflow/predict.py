@@ -16,7 +16,7 @@ from ovfrad.bundle import Bundle, Prediction
 from ovfrad.errors import InputError, heard
 from ovfrad.study.cases import read_cases, read_features
 from ovfrad.study.doubts import check_reasons
-from ovfrad.study.labels import faults_by_row
+from ovfrad.study.labels import Faults
 from ovfrad.workflow.folder import RunFolder, plain
 from ovfrad.workflow.rows import covariates_of
 
@@ -120,6 +120,9 @@ def predict_table(folder: Path, cases: Path, out: Path) -> int:
 
     A row with a reason in `exclusion` is left out, as in a study, and keeps that reason.
     """
+    if out.resolve().is_relative_to(folder.resolve()):
+        remedy = "choose another place: a bundle with a file of another kind is refused"
+        raise InputError("E_WRITE", out, "lies inside the bundle", remedy)
     bundle = bundles.load(folder)
     rows = _from_images(bundle, cases) if bundle.from_images else _from_features(bundle, cases)
     RunFolder(out.resolve().parent).write_table(out.name if out.suffix else f"{out.name}.csv", pd.DataFrame(rows))
@@ -151,8 +154,8 @@ def _row(
 
 def _from_images(bundle: Bundle, path: Path) -> list[dict[str, Any]]:
     settings = bundle.settings.model_copy(update={"features": None, "cases": path.name})
-    with faults_by_row() as faults:
-        cases = read_cases(path, settings)
+    faults = Faults()
+    cases = read_cases(path, settings, faults)
     left_out, batch, covariates = _reasons(cases, path), _batches(bundle, cases), _covariates(bundle, cases)
     rows = []
     for n, (index, case) in enumerate(cases.iterrows()):
