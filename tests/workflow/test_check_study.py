@@ -60,7 +60,7 @@ def test_settings_that_refuse_every_case_are_told(small: Path, capsys: pytest.Ca
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = [line for line in err.splitlines() if line.startswith("E_")]
-    assert line.startswith("E_CASES_NONE study.csv: each case tried (3 of 8) is refused (first: ")
+    assert line.startswith("E_CASES_NONE study.csv: each case tried (8 of 8) is refused (first: ")
     assert "E_BINS" in line
     assert line.endswith("correct the setting or the files that it names")
 
