@@ -51,8 +51,7 @@ def macro_auc(
     -------
     Estimate
     """
-    y, table = np.asarray(y_true, dtype=np.intp), np.asarray(probabilities, dtype=float)
-    codes = patient_codes(patients, len(y))
+    y, table, codes = _read(y_true, probabilities, patients)
     n, known, classes = len(y), len(np.unique(codes)), table.shape[1]
     if absent := absent_classes(y, classes):
         return Estimate.without(f"no macro AUC: class {absent[0]} has no AUC here (absent, or alone)", n, known)
@@ -81,8 +80,7 @@ def hand_till(
     -------
     Estimate
     """
-    y, table = np.asarray(y_true, dtype=np.intp), np.asarray(probabilities, dtype=float)
-    codes = patient_codes(patients, len(y))
+    y, table, codes = _read(y_true, probabilities, patients)
     n, known, classes = len(y), len(np.unique(codes)), table.shape[1]
     if absent := absent_classes(y, classes):
         return Estimate.without(f"no Hand-Till AUC: class {absent[0]} is absent, or alone", n, known)
@@ -94,6 +92,14 @@ def hand_till(
         influences[i, rows] = of_rows[0]
         sizes.append(patient_counts(y[rows] == k, codes[rows]))
     return _mean_of(aucs, influences, sizes, y, table, codes, level)
+
+
+def _read(
+    y_true: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None
+) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
+    """Return class codes, probabilities and patient codes as arrays."""
+    y = np.asarray(y_true, dtype=np.intp)
+    return y, np.asarray(probabilities, dtype=float), patient_codes(patients, len(y))
 
 
 def _mean_of(
@@ -141,8 +147,7 @@ def micro_auc(
     y_true: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None = None, level: float = 0.95
 ) -> Estimate:
     """Return the AUC of all n x K class decisions pooled; the K decisions of a row belong to its patient."""
-    y, table = np.asarray(y_true, dtype=np.intp), np.asarray(probabilities, dtype=float)
-    codes = patient_codes(patients, len(y))
+    y, table, codes = _read(y_true, probabilities, patients)
     n, known = len(y), len(np.unique(codes))
     cases, scores = pooled(y, table)
     repeated = np.tile(codes, table.shape[1])
