@@ -111,7 +111,7 @@ def _sure(data: ReportInput, cohort: str) -> str:
     width = high - low
     sure = "fairly sure" if width <= 0.1 else "roughly sure" if width <= 0.2 else "very unsure"
     reach = f"the data agree with anything from {100 * low:.0f} to {100 * high:.0f} of a hundred pairs"
-    verdict = "; guessing, 50 of a hundred, is not excluded" if low <= 0.5 else ""
+    verdict = "; guessing, 50 of a hundred, is not excluded" if round(low, 2) <= 0.5 else ""
     return f"How sure: {sure}; {reach}{verdict}."
 
 

@@ -205,7 +205,7 @@ def conclusions(data: ReportInput) -> list[str]:
     low, high = value.get("low"), value.get("high")
     if not (known(low) and known(high)):
         return [f"In {where} there are too few {data.unit} for an interval; the estimate alone carries no conclusion."]
-    if low <= 0.5 <= high:
+    if round(low, 2) <= 0.5 <= high:  # as printed: an interval from "0.50" shows nothing
         return [f"No usable signal is shown in {where}: the interval of the macro AUC includes 0.50."]
     if high < 0.5:
         return [f"In {where} the model ranks worse than guessing; look for a reversed label or a wrong cohort."]

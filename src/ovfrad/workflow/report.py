@@ -43,7 +43,6 @@ NOT_YET = (
     "Web page with viewer (I3), DICOM SEG and SR as output, PACS round trip (I4)",
     "Validation of a bundle at another centre (I5)",
     "The effect of one step at a time (--effects)",
-    "A warning on whole-vertebra masks beyond their volume (B6)",
     "More than one machine (Dask)",
 )
 PICTURES_PER_CLASS = 2
